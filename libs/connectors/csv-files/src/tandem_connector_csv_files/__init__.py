@@ -1,0 +1,1 @@
+"""WMS and ERP files as CSV with control totals."""

@@ -1,0 +1,1 @@
+"""POSLog XML files of stores."""

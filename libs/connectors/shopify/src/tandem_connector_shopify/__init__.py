@@ -1,0 +1,1 @@
+"""Shopify: order and refund webhooks."""

@@ -1,0 +1,1 @@
+"""Pure values every room shares: money, quantity, ids, clock, errors."""

@@ -1,0 +1,1 @@
+"""The write path and the wire: journal, relay, consumers, sagas, gRPC, telemetry."""

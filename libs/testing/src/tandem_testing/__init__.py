@@ -1,0 +1,1 @@
+"""Embedded Postgres and NATS, builders, simulators, fault tools for tests."""

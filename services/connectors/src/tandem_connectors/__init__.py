@@ -1,0 +1,1 @@
+"""The runtime of connector plug-ins: raw store, translation, outbound queue."""

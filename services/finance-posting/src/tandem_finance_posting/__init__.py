@@ -1,0 +1,1 @@
+"""Finance events, posting rules, journals and balances."""

@@ -1,0 +1,1 @@
+"""REST for every public rpc, API clients, webhooks in."""

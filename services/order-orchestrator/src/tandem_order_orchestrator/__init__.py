@@ -1,0 +1,1 @@
+"""Orders, fulfilments, returns and their sagas."""

@@ -1,0 +1,1 @@
+"""Checkpoints, matches and exceptions."""
