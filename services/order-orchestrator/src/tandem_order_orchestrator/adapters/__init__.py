@@ -1,0 +1,1 @@
+"""Postgres, wire and peer services behind the ports."""

@@ -1,0 +1,1 @@
+"""Rules of orders: plain Python, no input or output."""

@@ -1,0 +1,37 @@
+"""Money that becomes due to the customer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tandem_core.ids import deterministic_id
+
+from tandem_order_orchestrator.domain.errors import RefundExceedsCapture
+from tandem_order_orchestrator.domain.events import PaymentDue
+from tandem_order_orchestrator.domain.order import Order
+from tandem_order_orchestrator.domain.order_parts import PaymentView
+from tandem_order_orchestrator.domain.order_state import PaymentAction
+
+
+def refund_command_id(order: Order, return_id: str) -> str:
+    """Names the refund of one return for ever."""
+    return deterministic_id("payment", order.tenant, order.id, PaymentAction.REFUND, return_id)
+
+
+def refund_due(order: Order, return_id: str, amount: int) -> tuple[PaymentView, PaymentDue]:
+    """The payment with the refund counted, and what is due from the provider.
+
+    Raises RefundExceedsCapture: refunds under way count, or two at once would give too much.
+    """
+    payment = order.payment
+    if payment.refunded + payment.refund_due + amount > payment.captured:
+        given = payment.refunded + payment.refund_due
+        raise RefundExceedsCapture(payment.captured, given, amount)
+    due = PaymentDue(
+        refund_command_id(order, return_id),
+        PaymentAction.REFUND,
+        amount,
+        provider_ref=payment.capture_ref,
+        return_id=return_id,
+    )
+    return replace(payment, refund_due=payment.refund_due + amount), due

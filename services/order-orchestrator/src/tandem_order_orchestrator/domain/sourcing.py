@@ -1,0 +1,124 @@
+"""Which location ships what: predictable by rank, fewest shipments first.
+
+A single location that has everything wins; else the fewest locations in rank order that together
+cover it. All lines or none: what cannot be covered comes back as shortages with alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from tandem_order_orchestrator.domain.order_parts import Alternative, Shortage
+from tandem_order_orchestrator.domain.order_reservation import PlannedLine
+
+LOCATIONS_CONSIDERED_MAX = 12
+"""Combinations grow fast: 12 locations, up to 4 at once, are 793 sets."""
+SHIPMENTS_MAX = 4
+ALTERNATIVES_MAX = 5
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Units of a line to be sourced."""
+
+    line_ref: str
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class StockAt:
+    """What one location can promise of one SKU; lower rank is asked first."""
+
+    sku: str
+    location: str
+    available: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class SourcingPlan:
+    """Either a plan that covers everything, or what is short."""
+
+    lines: tuple[PlannedLine, ...]
+    shortages: tuple[Shortage, ...]
+
+
+def plan_sourcing(demands: Sequence[Demand], stock: Sequence[StockAt]) -> SourcingPlan:
+    """A plan for all demands, or the shortages of each SKU that cannot be covered."""
+    needed = _sum_by_sku(demands)
+    available = {(s.sku, s.location): s.available for s in stock if s.available > 0}
+    locations = _ranked_locations(needed, stock)
+    for count in range(1, SHIPMENTS_MAX + 1):
+        for chosen in combinations(locations, count):
+            if _covers(chosen, needed, available):
+                return SourcingPlan(_assign(chosen, demands, available), ())
+    short = _shortages(needed, stock, count_all=not locations)
+    return SourcingPlan((), short or _unsplittable(needed, stock))
+
+
+def _sum_by_sku(demands: Sequence[Demand]) -> dict[str, int]:
+    needed: dict[str, int] = {}
+    for demand in demands:
+        needed[demand.sku] = needed.get(demand.sku, 0) + demand.quantity
+    return needed
+
+
+def _ranked_locations(needed: Mapping[str, int], stock: Sequence[StockAt]) -> list[str]:
+    ranks: dict[str, int] = {}
+    for item in stock:
+        if item.sku in needed and item.available > 0:
+            ranks[item.location] = min(item.rank, ranks.get(item.location, item.rank))
+    ordered = sorted(ranks, key=lambda location: (ranks[location], location))
+    return ordered[:LOCATIONS_CONSIDERED_MAX]
+
+
+def _covers(
+    chosen: Sequence[str], needed: Mapping[str, int], available: Mapping[tuple[str, str], int]
+) -> bool:
+    return all(
+        sum(available.get((sku, location), 0) for location in chosen) >= quantity
+        for sku, quantity in needed.items()
+    )
+
+
+def _assign(
+    chosen: Sequence[str], demands: Sequence[Demand], available: Mapping[tuple[str, str], int]
+) -> tuple[PlannedLine, ...]:
+    left = dict(available)
+    plan: list[PlannedLine] = []
+    for demand in demands:
+        open_units = demand.quantity
+        for location in chosen:
+            taken = min(open_units, left.get((demand.sku, location), 0))
+            if taken:
+                left[(demand.sku, location)] -= taken
+                open_units -= taken
+                plan.append(PlannedLine(demand.line_ref, location, taken))
+    return tuple(plan)
+
+
+def _shortages(
+    needed: Mapping[str, int], stock: Sequence[StockAt], *, count_all: bool
+) -> tuple[Shortage, ...]:
+    totals = {
+        sku: sum(s.available for s in stock if s.sku == sku and s.available > 0) for sku in needed
+    }
+    return tuple(
+        Shortage(sku, quantity, totals[sku], _alternatives(sku, stock))
+        for sku, quantity in sorted(needed.items())
+        if count_all or totals[sku] < quantity
+    )
+
+
+def _unsplittable(needed: Mapping[str, int], stock: Sequence[StockAt]) -> tuple[Shortage, ...]:
+    """Enough in all, but spread over more locations than one order may ship from."""
+    return _shortages(needed, stock, count_all=True)
+
+
+def _alternatives(sku: str, stock: Sequence[StockAt]) -> tuple[Alternative, ...]:
+    has = [s for s in stock if s.sku == sku and s.available > 0]
+    has.sort(key=lambda s: (-s.available, s.rank, s.location))
+    return tuple(Alternative(s.location, s.available) for s in has[:ALTERNATIVES_MAX])
