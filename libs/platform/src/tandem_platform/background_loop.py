@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from tandem_platform import metrics, telemetry
+from tandem_platform import metrics
 from tandem_platform.structured_logs import get_logger
 
 log = get_logger(__name__)
@@ -77,8 +77,7 @@ class BackgroundLoop:
 
     async def _round(self) -> bool:
         try:
-            with telemetry.span(f"loop {self.name}"):
-                await self._work()
+            await self._work()
         except Exception:
             log.exception("loop failed", loop=self.name)
             metrics.add("tandem_loop_failures_total", loop=self.name)

@@ -110,12 +110,18 @@ def to_status(error: BaseException) -> status_pb2.Status:
     if entry is None or not isinstance(error, DomainError):
         entry = entry or error_entries()[INTERNAL]
         return build_status(entry, entry.title, {})
-    status = build_status(entry, str(error) or entry.title, error.metadata(), retry_after(error))
+    status = build_status(entry, _message(error, entry), error.metadata(), retry_after(error))
     if isinstance(error, ValidationFailed):
         _attach(status, bad_request(error))
     for detail in error_details.details_of(error):
         _attach(status, detail)
     return status
+
+
+def _message(error: DomainError, entry: ErrorEntry) -> str:
+    """The error's own words; its reason is not repeated, since ErrorInfo carries it."""
+    said = str(error).removeprefix(entry.reason).removeprefix(": ")
+    return f"{entry.title}: {said}" if said else entry.title
 
 
 def build_status(
