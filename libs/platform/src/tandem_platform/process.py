@@ -14,7 +14,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import uvloop
 from tandem_core.clock import Clock, SystemClock
@@ -22,16 +21,19 @@ from tandem_core.ids import IdFactory, Uuid7Factory
 
 from tandem_platform import process_replicas, structured_logs, telemetry
 from tandem_platform.background_loop import Startable
+from tandem_platform.data_side import DataSide, StoppedBeforeStart, migrate_when_reached
+from tandem_platform.database import Database
 from tandem_platform.grpc_client import PeerChannels
 from tandem_platform.grpc_server import GrpcServer
 from tandem_platform.health import Health
+from tandem_platform.jetstream import JetStream
 from tandem_platform.pagination import PageTokens
+from tandem_platform.relay import Relay
 from tandem_platform.settings import ServiceSettings
 from tandem_platform.structured_logs import get_logger
+from tandem_platform.unit_of_work import UnitOfWorkFactory
 
 log = get_logger(__name__)
-
-TSettings = TypeVar("TSettings", bound=ServiceSettings)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,36 @@ class Runtime:
     peers: PeerChannels
     page_tokens: PageTokens
     health: Health
+    data: DataSide | None = None
+
+    @property
+    def database(self) -> Database:
+        """The service's database, migrated. Raises RuntimeError without TANDEM_DATABASE_URL."""
+        return self._data().database
+
+    @property
+    def units(self) -> UnitOfWorkFactory:
+        """Units of work on it."""
+        return self._data().units
+
+    @property
+    def bus(self) -> JetStream:
+        """The bus. Raises RuntimeError without TANDEM_NATS_URL or an area."""
+        if (bus := self._data().bus) is None:
+            raise RuntimeError("TANDEM_NATS_URL or the area of the service is not set")
+        return bus
+
+    @property
+    def relay(self) -> Relay:
+        """The relay, for the operations service. Raises RuntimeError as `bus`."""
+        if (relay := self._data().relay) is None:
+            raise RuntimeError("TANDEM_NATS_URL or the area of the service is not set")
+        return relay
+
+    def _data(self) -> DataSide:
+        if self.data is None:
+            raise RuntimeError("TANDEM_DATABASE_URL is not set")
+        return self.data
 
 
 @dataclass(frozen=True)
@@ -83,35 +115,58 @@ async def serve(
 ) -> None:
     """The life of one process inside a running loop; ends after ``stop`` or a signal."""
     stopping = stop or _stop_on_signals()
-    runtime = Runtime(
+    try:
+        if settings.database_url:
+            await migrate_when_reached(settings, stopping)
+    except StoppedBeforeStart:
+        return
+    runtime = _runtime(settings)
+    try:
+        await _serve_until(stopping, runtime, await build(runtime))
+    finally:
+        if runtime.data is not None:
+            await runtime.data.stop()
+        await runtime.peers.close()
+
+
+def _runtime(settings: ServiceSettings) -> Runtime:
+    return Runtime(
         settings=settings,
         clock=SystemClock(),
         ids=Uuid7Factory(),
         peers=PeerChannels(settings),
         page_tokens=PageTokens.of(settings),
         health=Health(),
+        data=DataSide.of(settings) if settings.database_url else None,
     )
-    parts = await build(runtime)
-    server = GrpcServer(settings, parts.servicers, health=runtime.health)
-    for part in (*parts.loops, *parts.consumers):
-        await part.start()
-    await server.start()
-    log.info("serving", port=server.port)
-    await stopping.wait()
-    await drain(server, parts)
-    await runtime.peers.close()
 
 
-async def drain(server: GrpcServer, parts: ServiceParts) -> None:
-    """PLATFORM D32: say so, stop taking events, finish calls, then what the calls needed."""
-    await server.announce_stop()
-    for consumer in parts.consumers:
-        await consumer.stop()
-    await server.stop()
-    for loop in parts.loops:
-        await loop.stop()
-    for close in parts.closers:
-        await close()
+async def _serve_until(stopping: asyncio.Event, runtime: Runtime, parts: ServiceParts) -> None:
+    server = GrpcServer(runtime.settings, parts.servicers, health=runtime.health)
+    started: list[Startable] = []
+    try:
+        if runtime.data is not None:
+            await runtime.data.start()
+            started.append(runtime.data.probe(runtime.health))
+            await started[0].start()
+        for loop in parts.loops:
+            await loop.start()
+            started.append(loop)
+        await server.start()
+        for consumer in parts.consumers:
+            await consumer.start()
+        log.info("serving", port=server.port)
+        await stopping.wait()
+        log.info("draining")
+        await server.announce_stop()
+        for consumer in parts.consumers:
+            await consumer.stop()
+        await server.stop()
+    finally:
+        for loop in reversed(started):
+            await loop.stop()
+        for close in parts.closers:
+            await close()
 
 
 def _stop_on_signals() -> asyncio.Event:

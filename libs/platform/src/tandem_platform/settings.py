@@ -21,6 +21,8 @@ class ServiceSettings(BaseSettings):
 
     service_name: str
     """Name as in the peers table and in tokens, for example ``order-orchestrator``."""
+    area: str = ""
+    """Area of the contracts whose events this service publishes; empty for none."""
     replica: str = Field(default_factory=socket.gethostname)
     """Stable name of this replica; owns leases under it."""
 
@@ -77,6 +79,11 @@ class ServiceSettings(BaseSettings):
     max_connection_age_grace_ms: int = Field(default=30_000, ge=0)
     message_bytes_max: int = Field(default=9 * 1024 * 1024, ge=1_024)
     """One message on the wire: the largest file of the gateway (8 MiB) and its envelope."""
+
+    @property
+    def package(self) -> str:
+        """The service's Python package, which holds its migrations."""
+        return f"tandem_{self.service_name.replace('-', '_')}"
 
     @property
     def grpc_address(self) -> str:
