@@ -1,7 +1,7 @@
 """The order aggregate: an immutable value; each step returns the next one and what happened.
 
-Steps are in ``order_*.py`` beside this file, one file per concern. Version and state follow from the
-steps and are never set.
+Steps are in ``order_*.py`` beside this file, one file per concern. Version and state follow from
+the steps and are never set.
 """
 
 from __future__ import annotations

@@ -83,6 +83,7 @@ def _authorised(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     happened = PaymentAuthorised(answer.amount, answer.provider_ref)
     if order.state is OrderState.CANCELLED:
         action = PaymentAction.VOID
+        payment = replace(payment, state=PaymentState.AUTHORISED)
     else:
         action = PaymentAction.CAPTURE
         payment = replace(payment, state=PaymentState.CAPTURING)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tandem_core.errors import FieldViolation, ValidationFailed
 from tandem_core.ids import deterministic_id
 
 from tandem_order_orchestrator.domain.amount_shares import line_share
 from tandem_order_orchestrator.domain.draft import ExternalRef
-from tandem_order_orchestrator.domain.errors import OrderStateError
+from tandem_order_orchestrator.domain.errors import ReportTooEarly
 from tandem_order_orchestrator.domain.events import OrderEvent, ReturnApproved
 from tandem_order_orchestrator.domain.order import Change, Order, changed, unchanged
 from tandem_order_orchestrator.domain.order_parts import OrderLine, Return, ReturnLine
@@ -54,13 +55,14 @@ def approve_return(order: Order, request: ReturnRequest, now: datetime) -> Chang
     """Approves a return once per external reference.
 
     Raises OrderLineQuantity beyond what was shipped, RefundExceedsCapture beyond what was taken,
-    OrderStateError for an order of which nothing was shipped.
+    ReportTooEarly for an order of which nothing was shipped.
     """
     known = return_id(order, request.external_ref)
     if any(item.id == known for item in order.returns):
         return unchanged(order)
     if not any(line.quantities.shipped for line in order.lines):
-        raise OrderStateError(order.id, order.state.value, "return")
+        raise ReportTooEarly(order.id, order.state.value, "return")
+    _check_lines_once(request)
     lines = tuple(_approved_line(order, line) for line in request.lines)
     approved = _approved(order, request, lines, now)
     events: list[OrderEvent] = [_event(order, approved)]
@@ -78,6 +80,13 @@ def approve_return(order: Order, request: ReturnRequest, now: datetime) -> Chang
         returns=(*order.returns, approved),
         payment=payment,
     )
+
+
+def _check_lines_once(request: ReturnRequest) -> None:
+    refs = [line.line_ref for line in request.lines]
+    if len(set(refs)) != len(refs):
+        # Each share starts at what was returned before; two shares of one line would overlap.
+        raise ValidationFailed([FieldViolation("lines", "names a line twice", "lines.unique")])
 
 
 def _approved(

@@ -55,8 +55,13 @@ def plan_sourcing(demands: Sequence[Demand], stock: Sequence[StockAt]) -> Sourci
         for chosen in combinations(locations, count):
             if _covers(chosen, needed, available):
                 return SourcingPlan(_assign(chosen, demands, available), ())
-    short = _shortages(needed, stock, count_all=not locations)
-    return SourcingPlan((), short or _unsplittable(needed, stock))
+    return SourcingPlan((), shortages_of(demands, stock))
+
+
+def shortages_of(demands: Sequence[Demand], stock: Sequence[StockAt]) -> tuple[Shortage, ...]:
+    """What the whole network lacks; every SKU when there is enough but too widely spread."""
+    needed = _sum_by_sku(demands)
+    return _shortages(needed, stock, every=False) or _shortages(needed, stock, every=True)
 
 
 def _sum_by_sku(demands: Sequence[Demand]) -> dict[str, int]:
@@ -101,7 +106,7 @@ def _assign(
 
 
 def _shortages(
-    needed: Mapping[str, int], stock: Sequence[StockAt], *, count_all: bool
+    needed: Mapping[str, int], stock: Sequence[StockAt], *, every: bool
 ) -> tuple[Shortage, ...]:
     totals = {
         sku: sum(s.available for s in stock if s.sku == sku and s.available > 0) for sku in needed
@@ -109,13 +114,8 @@ def _shortages(
     return tuple(
         Shortage(sku, quantity, totals[sku], _alternatives(sku, stock))
         for sku, quantity in sorted(needed.items())
-        if count_all or totals[sku] < quantity
+        if every or totals[sku] < quantity
     )
-
-
-def _unsplittable(needed: Mapping[str, int], stock: Sequence[StockAt]) -> tuple[Shortage, ...]:
-    """Enough in all, but spread over more locations than one order may ship from."""
-    return _shortages(needed, stock, count_all=True)
 
 
 def _alternatives(sku: str, stock: Sequence[StockAt]) -> tuple[Alternative, ...]:
