@@ -1,0 +1,11 @@
+"""The file connector, as its entry point names it."""
+
+from tandem_connector_sdk.manifest import load_manifest
+from tandem_connector_sdk.plugin import Plugin
+
+from tandem_connector_csv_files.translator import CsvFileTranslator
+
+plugin = Plugin(
+    manifest=load_manifest("tandem_connector_csv_files"),
+    translators=(CsvFileTranslator(),),
+)
