@@ -82,6 +82,8 @@ class SagaInput:
     tenant: str
     saga_id: str
     event: SagaEvent
+    headers: Values = field(default_factory=dict)
+    """Travel with the commands that follow (trace context)."""
 
 
 @dataclass
@@ -128,10 +130,10 @@ _HISTORY = text("""
 _COMMANDS = text("""
     INSERT INTO saga_command (id, tenant, saga_kind, saga_id, kind, command_values, headers,
                               next_at, created_at)
-    SELECT c.id, c.tenant, :kind, c.saga_id, c.kind, c.command_values, CAST(:headers AS jsonb),
-           :now, :now
+    SELECT c.id, c.tenant, :kind, c.saga_id, c.kind, c.command_values, c.headers, :now, :now
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-         AS c (id uuid, tenant text, saga_id text, kind text, command_values jsonb)
+         AS c (id uuid, tenant text, saga_id text, kind text, command_values jsonb,
+               headers jsonb)
 """)
 
 
@@ -146,19 +148,17 @@ class SagaEngine:
         connection: AsyncConnection,
         inputs: Sequence[SagaInput],
         now: datetime,
-        headers: Mapping[str, str],
     ) -> dict[tuple[str, str], SagaStep]:
         """Feeds the events in order; returns each instance's state by (tenant, id).
 
-        The instances' rows are locked in order of their keys. ``headers`` travel with the commands
-        (trace context). Raises SagaDefinitionUnknown.
+        The instances' rows are locked in order of their keys. Raises SagaDefinitionUnknown.
         """
         if not inputs:
             return {}
         instances = await self._load(connection, inputs)
         for item in inputs:
-            self._step(instances[item.tenant, item.saga_id], item.event)
-        await self._save(connection, list(instances.values()), now, headers)
+            self._step(instances[item.tenant, item.saga_id], item)
+        await self._save(connection, list(instances.values()), now)
         return {
             key: SagaStep(instance.state, instance.data, (), instance.timer)
             for key, instance in instances.items()
@@ -182,10 +182,14 @@ class SagaEngine:
             instance.revision = row.revision
         return instances
 
-    def _step(self, instance: _Instance, event: SagaEvent) -> None:
+    def _step(self, instance: _Instance, given: SagaInput) -> None:
+        event = given.event
         step = self._definition.decide(instance.state, instance.data, event)
         instance.revision += 1
-        commands = [self._command(instance, n, c) for n, c in enumerate(step.commands)]
+        commands = [
+            {**self._command(instance, n, c), "headers": dict(given.headers)}
+            for n, c in enumerate(step.commands)
+        ]
         instance.history.append(
             {
                 "tenant": instance.tenant,
@@ -216,7 +220,6 @@ class SagaEngine:
         connection: AsyncConnection,
         instances: Sequence[_Instance],
         now: datetime,
-        headers: Mapping[str, str],
     ) -> None:
         kind = self._definition.kind
         await connection.execute(
@@ -238,15 +241,8 @@ class SagaEngine:
         await connection.execute(_HISTORY, {"kind": kind, "now": now, "rows": json.dumps(history)})
         commands = [row for instance in instances for row in instance.commands]
         if commands:
-            await connection.execute(
-                _COMMANDS,
-                {
-                    "kind": kind,
-                    "now": now,
-                    "rows": json.dumps(commands),
-                    "headers": json.dumps(dict(headers)),
-                },
-            )
+            arguments = {"kind": kind, "now": now, "rows": json.dumps(commands)}
+            await connection.execute(_COMMANDS, arguments)
 
 
 def replay(definition: SagaDefinition, events: Sequence[SagaEvent]) -> list[SagaStep]:

@@ -166,6 +166,22 @@ def extract(headers: Mapping[str, str]) -> Context:
     return _propagator.extract(headers, context=Context())
 
 
+@contextmanager
+def continued(headers: Mapping[str, str]) -> Iterator[None]:
+    """Runs the block on the trace the headers carry, without a span of its own.
+
+    For batches: each item keeps the trace of who asked for it. Empty headers change nothing.
+    """
+    if not headers:
+        yield
+        return
+    token = otel_context.attach(extract(headers))
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
 def current_trace_id() -> str:
     """The trace id as 32 hex digits; empty outside of any trace."""
     span_context = trace.get_current_span().get_span_context()
