@@ -30,6 +30,11 @@ class JsonFields:
         """True when the field is there and not null."""
         return self._values.get(name) is not None
 
+    def has_items(self, name: str) -> bool:
+        """True when the field is a list with something in it."""
+        value = self._values.get(name)
+        return isinstance(value, list) and len(value) > 0
+
     def text(self, name: str, default: str | None = None) -> str:
         """A string, or a number as it was written."""
         value = self._values.get(name)
