@@ -1,0 +1,1 @@
+"""The alembic environment all services share; a service only has ``migrations/versions``."""
