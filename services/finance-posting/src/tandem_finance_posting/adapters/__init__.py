@@ -1,0 +1,1 @@
+"""Postgres, wire and rule files behind the ports."""

@@ -1,0 +1,1 @@
+"""Posting as plain Python: rules, costs, journals."""

@@ -1,0 +1,60 @@
+"""What can be wrong with posting.
+
+DomainError
+├── FinanceEventConflict   FINANCE_EVENT_CONFLICT   same key, other facts
+├── PostingRuleMissing     POSTING_RULE_MISSING     no rule, or more than one
+├── PostingRuleInvalid     POSTING_RULE_INVALID     a rule that cannot be loaded
+├── FinanceFactInvalid     FINANCE_FACT_INVALID     a fact the rule needs is not there
+└── JournalUnbalanced      JOURNAL_UNBALANCED       lines that do not add up; never written
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tandem_core.errors import DomainError
+
+
+@dataclass(eq=False)
+class FinanceEventConflict(DomainError):
+    """The event exists with other facts."""
+
+    reason: ClassVar[str] = "FINANCE_EVENT_CONFLICT"
+    event_key: str
+
+
+@dataclass(eq=False)
+class PostingRuleMissing(DomainError):
+    """Not exactly one rule is for the event."""
+
+    reason: ClassVar[str] = "POSTING_RULE_MISSING"
+    event_type: str
+    matched: int
+
+
+@dataclass(eq=False)
+class PostingRuleInvalid(DomainError):
+    """A rule cannot be loaded."""
+
+    reason: ClassVar[str] = "POSTING_RULE_INVALID"
+    rule: str
+    detail: str
+
+
+@dataclass(eq=False)
+class FinanceFactInvalid(DomainError):
+    """A fact is missing or of another type."""
+
+    reason: ClassVar[str] = "FINANCE_FACT_INVALID"
+    fact: str
+    event_type: str = ""
+
+
+@dataclass(eq=False)
+class JournalUnbalanced(DomainError):
+    """The lines do not add up to zero."""
+
+    reason: ClassVar[str] = "JOURNAL_UNBALANCED"
+    rule: str
+    difference_minor: int
