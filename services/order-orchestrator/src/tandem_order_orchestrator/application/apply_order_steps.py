@@ -42,6 +42,8 @@ class OrderStep:
     key: OrderKey
     decide: Decide
     process_hears: ProcessHears = nothing_more
+    carrier: Mapping[str, str] = field(default_factory=dict)
+    """Trace context of who asked, so that a batch keeps each flow on its own trace."""
 
 
 def existing(decide: Callable[[Order, datetime], Change]) -> Decide:
@@ -67,14 +69,17 @@ class _Batch:
     events: list[RecordedEvent] = field(default_factory=list)
     inputs: list[ProcessInput] = field(default_factory=list)
     touched: dict[OrderKey, Order] = field(default_factory=dict)
+    carriers: dict[OrderKey, Mapping[str, str]] = field(default_factory=dict)
 
-    def take(self, key: OrderKey, change: Change) -> Order:
+    def take(self, key: OrderKey, change: Change, carrier: Mapping[str, str]) -> Order:
         """Records a change: its events get the versions up to the order's new one."""
         first = change.order.version - len(change.events) + 1
         for place, event in enumerate(change.events):
-            recorded = RecordedEvent(change.order, first + place, event, self.now)
+            recorded = RecordedEvent(change.order, first + place, event, self.now, carrier)
             self.events.append(recorded)
-            self.inputs.append(ProcessInput(key, process_event(event, change.order)))
+            heard = process_event(event, change.order)
+            self.inputs.append(ProcessInput(key, heard, carrier))
+        self.carriers[key] = carrier
         if self.orders.get(key) is not change.order:
             self.orders[key] = self.touched[key] = change.order
         return change.order
@@ -107,8 +112,9 @@ def _apply(batch: _Batch, step: OrderStep) -> StepResult:
         return NotFound("order", step.key.order_id)
     except DomainError as error:
         return error
-    order = batch.take(step.key, change)
-    batch.inputs.extend(ProcessInput(step.key, event) for event in step.process_hears(order))
+    order = batch.take(step.key, change, step.carrier)
+    heard = step.process_hears(order)
+    batch.inputs.extend(ProcessInput(step.key, event, step.carrier) for event in heard)
     return order
 
 
@@ -119,7 +125,7 @@ async def _advance(transaction: OrderTransaction, batch: _Batch) -> None:
     data = await transaction.advance(batch.inputs, batch.now)
     batch.inputs = []
     for key in _without_pending(batch, data):
-        batch.take(key, complete(batch.orders[key], batch.now))
+        batch.take(key, complete(batch.orders[key], batch.now), batch.carriers.get(key, {}))
     if batch.inputs:
         await transaction.advance(batch.inputs, batch.now)
 

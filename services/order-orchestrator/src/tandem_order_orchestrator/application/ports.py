@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ class ProcessInput:
 
     key: OrderKey
     event: ProcessEvent
+    carrier: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class RecordedEvent:
     version: int
     event: OrderEvent
     occurred_at: datetime
+    carrier: Mapping[str, str] = field(default_factory=dict)
+    """Trace context of the step that caused it, opaque here."""
 
 
 class OrderTransaction(Protocol):

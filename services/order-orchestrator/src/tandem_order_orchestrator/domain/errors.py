@@ -6,6 +6,7 @@ DomainError
 ├── OrderLineQuantity      ORDER_LINE_QUANTITY      the line is not open for that many
 ├── RefundExceedsCapture   REFUND_EXCEEDS_CAPTURE   more back than was taken
 ├── TendersDisagree        TENDERS_DISAGREE         a receipt that does not add up
+├── StockRefused           as answered              the availability service cannot serve the order
 └── ReportTooEarly         ORDER_STATE              a report ahead of the facts it rests on
 """
 
@@ -64,6 +65,24 @@ class TendersDisagree(DomainError):
     reason: ClassVar[str] = "TENDERS_DISAGREE"
     due_minor: int
     tendered_minor: int
+
+
+@dataclass(eq=False)
+class PayloadUnreadable(DomainError):
+    """A fact that cannot be read as its stated type."""
+
+    reason: ClassVar[str] = "PAYLOAD_UNREADABLE"
+    event_type: str
+
+
+class StockRefused(DomainError):
+    """The availability service refuses for a reason of its own, for example SKU_UNKNOWN."""
+
+    def __init__(self, reason: str, sku: str) -> None:
+        super().__init__()
+        self.answered = reason
+        self.sku = sku
+        self.__dict__["reason"] = reason
 
 
 class ReportTooEarly(OrderStateError):

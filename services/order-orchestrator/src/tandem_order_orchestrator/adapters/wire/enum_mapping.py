@@ -24,7 +24,7 @@ class UnsupportedEnum(DomainError):
 def checked_enum(message: Message, field: str) -> int:
     """The field's number. Raises UnsupportedEnum for unspecified or unknown ones."""
     number = int(getattr(message, field))
-    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    values = _names(message, field)
     if number == 0 or number not in values:
         raise UnsupportedEnum(field, number)
     return number
@@ -33,8 +33,13 @@ def checked_enum(message: Message, field: str) -> int:
 def from_enum(message: Message, field: str, target: type[TEnum], prefix: str) -> TEnum:
     """The domain value of the same name. Raises UnsupportedEnum."""
     number = checked_enum(message, field)
-    name = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[number].name
     try:
-        return target(name.removeprefix(prefix))
+        return target(_names(message, field)[number].removeprefix(prefix))
     except ValueError:
         raise UnsupportedEnum(field, number) from None
+
+
+def _names(message: Message, field: str) -> dict[int, str]:
+    """Names of the field's values by number; empty for a field that is no enum."""
+    enum = message.DESCRIPTOR.fields_by_name[field].enum_type
+    return {value.number: value.name for value in enum.values} if enum else {}

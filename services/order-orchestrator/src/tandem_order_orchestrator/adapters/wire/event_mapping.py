@@ -19,6 +19,7 @@ from tandem_order_orchestrator.adapters.wire.order_mapping import (
 from tandem_order_orchestrator.domain import events as domain
 from tandem_order_orchestrator.domain.draft import DraftLine
 from tandem_order_orchestrator.domain.order import Order
+from tandem_order_orchestrator.domain.order_state import PaymentAction
 
 
 def to_event(event: domain.OrderEvent, order: Order) -> Message:
@@ -71,7 +72,7 @@ def _payment_due(event: domain.PaymentDue, order: Order) -> Message:
     )
 
 
-def _action(action: domain.PaymentAction) -> wire.PaymentDue.Action.ValueType:
+def _action(action: PaymentAction) -> wire.PaymentDue.Action.ValueType:
     return wire.PaymentDue.Action.Value(f"ACTION_{action.value}")
 
 

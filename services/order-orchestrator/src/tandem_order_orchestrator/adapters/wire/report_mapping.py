@@ -5,7 +5,11 @@ from __future__ import annotations
 from tandem.connector.v1 import events_pb2 as facts
 
 from tandem_order_orchestrator.adapters.wire.draft_mapping import from_draft
-from tandem_order_orchestrator.adapters.wire.enum_mapping import checked_enum, from_enum
+from tandem_order_orchestrator.adapters.wire.enum_mapping import (
+    UnsupportedEnum,
+    checked_enum,
+    from_enum,
+)
 from tandem_order_orchestrator.adapters.wire.money_mapping import from_money, from_ref, from_time
 from tandem_order_orchestrator.domain.order_parts import Tender
 from tandem_order_orchestrator.domain.order_payment import PaymentAnswer
@@ -67,7 +71,9 @@ def from_refund(fact: facts.RefundReported, currency: str) -> ReturnRequest:
 
 
 def _refund_line(line: facts.RefundReportedLine, currency: str) -> ReturnRequestLine:
-    checked_enum(line, "restock")
+    if line.restock not in _DISPOSITIONS:
+        # Lines cancelled and lines returned in one refund are two steps; nothing is guessed.
+        raise UnsupportedEnum("lines.restock", line.restock)
     return ReturnRequestLine(
         line_ref=line.line_ref,
         quantity=line.quantity,
