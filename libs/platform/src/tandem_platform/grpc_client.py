@@ -53,8 +53,8 @@ SERVICE_CONFIG = {
 }
 
 
-class PeerUnknown(LookupError):
-    """The settings name no address for this peer."""
+class PeerUnknown(ConnectionError):
+    """The settings name no address for this peer; to callers the peer is not available."""
 
 
 @dataclass(frozen=True)
@@ -289,14 +289,17 @@ def channel_options(settings: ServiceSettings) -> list[tuple[str, Any]]:
 class PeerChannels:
     """The channels of one process, one per peer, made when first asked for."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(
+        self, settings: ServiceSettings, *, identity: Callable[[], Caller] | None = None
+    ) -> None:
         self._settings = settings
+        self._identity = identity
         self._channels: dict[str, ServiceChannel] = {}
 
     def __getitem__(self, peer: str) -> ServiceChannel:
         """The channel to a peer. Raises PeerUnknown."""
         if peer not in self._channels:
-            self._channels[peer] = ServiceChannel(self._settings, peer)
+            self._channels[peer] = ServiceChannel(self._settings, peer, identity=self._identity)
         return self._channels[peer]
 
     def __contains__(self, peer: str) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from buf.validate import validate_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto, MethodOptions
 from tandem.options.v1 import error_pb2, event_pb2, field_pb2, rpc_pb2
 from tandem_contracts import IMAGE_PATH
 
 # Options are read as extensions only when their modules were loaded before the image is parsed.
-OPTION_MODULES = (annotations_pb2, error_pb2, event_pb2, field_pb2, rpc_pb2)
+OPTION_MODULES = (annotations_pb2, validate_pb2, error_pb2, event_pb2, field_pb2, rpc_pb2)
 PACKAGE_PREFIX = "tandem."
 
 

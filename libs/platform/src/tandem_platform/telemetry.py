@@ -200,13 +200,16 @@ def span(
     *,
     kind: SpanKind = SpanKind.INTERNAL,
     parent: Context | None = None,
+    linked: bool = True,
     attributes: Mapping[str, str | int | bool] | None = None,
 ) -> Iterator[Span]:
     """A span around the block; an exception marks it as an error and is raised on.
 
-    ``parent`` continues the trace of headers (see `extract`) and links to it (PLATFORM D50).
+    ``parent`` continues the trace of headers (see `extract`) and, if ``linked``, also links to
+    it, as the work of events does (PLATFORM D50).
     """
-    link_context = trace.get_current_span(parent).get_span_context() if parent else None
+    known = parent if linked else None
+    link_context = trace.get_current_span(known).get_span_context() if known else None
     links = [Link(link_context)] if link_context is not None and link_context.is_valid else []
     opened = _active.tracer.start_span(
         name, context=parent, kind=kind, attributes=dict(attributes or {}), links=links

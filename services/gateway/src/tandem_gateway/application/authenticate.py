@@ -1,0 +1,105 @@
+"""From the text of a key to the client behind it, and whether it may send now."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from tandem_core.clock import Clock
+
+from tandem_gateway.application.ports import ClientLookup
+from tandem_gateway.domain.api_client import ApiClient, ApiClientState
+from tandem_gateway.domain.api_key import ApiKey
+from tandem_gateway.domain.errors import CredentialsRefused, RateExceeded
+from tandem_gateway.domain.request_rate import Rate
+
+KNOWN_CLIENTS_MAX = 10_000
+KNOWN_FOR_S = 5.0
+
+
+class Authenticate:
+    """Checks keys; a client read once is known for a few seconds.
+
+    So a revoked key works for at most KNOWN_FOR_S on replicas that did not revoke it themselves,
+    and a busy key costs no query per request. Unknown ids are not remembered: they could be made
+    up by the million.
+    """
+
+    def __init__(
+        self, lookup: ClientLookup, clock: Clock, monotonic_s: Callable[[], float]
+    ) -> None:
+        self._lookup = lookup
+        self._clock = clock
+        self._monotonic_s = monotonic_s
+        self._known: OrderedDict[str, tuple[ApiClient, float]] = OrderedDict()
+
+    async def client(self, key_text: str) -> ApiClient:
+        """The active client of this key. Raises CredentialsRefused."""
+        key = ApiKey.parse(key_text)
+        if key is None:
+            raise CredentialsRefused
+        client = await self._find(key.client_id)
+        if client is None or not key.opens(client.secret_hash):
+            raise CredentialsRefused
+        if client.state(self._clock.now()) is not ApiClientState.ACTIVE:
+            raise CredentialsRefused
+        return client
+
+    def forget(self, api_client_id: str) -> None:
+        """Reads the client anew at its next request."""
+        self._known.pop(api_client_id, None)
+
+    async def _find(self, api_client_id: str) -> ApiClient | None:
+        known = self._known.get(api_client_id)
+        if known is not None and self._monotonic_s() < known[1]:
+            return known[0]
+        client = await self._lookup(api_client_id)
+        if client is not None:
+            self._known[api_client_id] = (client, self._monotonic_s() + KNOWN_FOR_S)
+            self._known.move_to_end(api_client_id)
+            if len(self._known) > KNOWN_CLIENTS_MAX:
+                self._known.popitem(last=False)
+        return client
+
+
+class RequestRates:
+    """The rate of each client and rate class, in this process."""
+
+    def __init__(self, default_per_second: float, monotonic_s: Callable[[], float]) -> None:
+        self._default = Rate(default_per_second)
+        self._arrivals = _Arrivals(monotonic_s)
+
+    def take(self, client: ApiClient, rate_class: str) -> None:
+        """Counts one request. Raises RateExceeded with the seconds to wait."""
+        rate = Rate(client.requests_per_second) if client.requests_per_second else self._default
+        self._arrivals.take((client.api_client_id, rate_class), rate, rate_class)
+
+
+class ConnectionRates:
+    """The rate of each connection that sends webhooks, in this process."""
+
+    def __init__(self, per_second: float, monotonic_s: Callable[[], float]) -> None:
+        self._rate = Rate(per_second)
+        self._arrivals = _Arrivals(monotonic_s)
+
+    def take(self, connection_id: str) -> None:
+        """Counts one webhook. Raises RateExceeded with the seconds to wait."""
+        self._arrivals.take((connection_id, ""), self._rate, "WEBHOOK")
+
+
+class _Arrivals:
+    """The one number the cell rate algorithm keeps per sender."""
+
+    def __init__(self, monotonic_s: Callable[[], float]) -> None:
+        self._monotonic_s = monotonic_s
+        self._theoretical_s: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def take(self, sender: tuple[str, str], rate: Rate, rate_class: str) -> None:
+        known_s = self._theoretical_s.get(sender, 0.0)
+        arrival_s, wait_s = rate.next_arrival(known_s, self._monotonic_s())
+        if wait_s > 0:
+            raise RateExceeded(rate_class, wait_s)
+        self._theoretical_s[sender] = arrival_s
+        self._theoretical_s.move_to_end(sender)
+        if len(self._theoretical_s) > KNOWN_CLIENTS_MAX:
+            self._theoretical_s.popitem(last=False)

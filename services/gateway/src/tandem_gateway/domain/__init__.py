@@ -1,0 +1,1 @@
+"""Rules of the outer door: keys and rates. Plain Python."""

@@ -1,0 +1,1 @@
+"""The doors: REST for programs outside, gRPC for its own service."""

@@ -1,0 +1,1 @@
+"""REST for every public rpc, derived from the contracts at start."""
