@@ -15,6 +15,11 @@ from tandem_platform.process import Runtime
 PURGE_INTERVAL_S = 600.0
 
 
+async def no_count() -> int:
+    """The figure of a service without sagas or commands."""
+    return 0
+
+
 def consumer_runners(runtime: Runtime, consumers: Mapping[str, Consumer]) -> list[ConsumerRunner]:
     """Runners of consumers by the service whose journal they repair from."""
     settings = runtime.settings
@@ -36,9 +41,11 @@ def platform_servicers(
     runtime: Runtime,
     runners: Sequence[ConsumerRunner],
     writes: IdempotentWrites,
-    counts: Mapping[str, Count] | None = None,
+    *,
+    active_sagas: Count = no_count,
+    pending_commands: Count = no_count,
 ) -> list[object]:
-    """The journal and operations services; ``counts`` may hold active_sagas, pending_commands."""
+    """The journal and operations services every service with events serves."""
     settings = runtime.settings
     journal = JournalServicer(
         JournalStore(runtime.database), settings.service_name, runtime.page_tokens
@@ -54,7 +61,8 @@ def platform_servicers(
             writes=writes,
             page_tokens=runtime.page_tokens,
             health=runtime.health,
-            **(counts or {}),
+            active_sagas=active_sagas,
+            pending_commands=pending_commands,
         )
     )
     return [journal, operations]

@@ -60,16 +60,12 @@ class OrderWrites:
         )
 
     def on_change(self, listener: Changed) -> None:
-        """Calls ``listener`` after steps were applied (before their commit is certain)."""
+        """Calls ``listener`` after answers of other services were committed."""
         self._listeners.append(listener)
 
     async def apply(self, uow: UnitOfWork, steps: Sequence[OrderStep]) -> list[StepResult]:
         """Applies steps in an open unit of work; the caller commits."""
-        results = await apply_order_steps(PostgresOrderTransaction(uow), steps, self._clock.now())
-        changed = [result for result in results if isinstance(result, Order)]
-        for listener in self._listeners:
-            asyncio.get_running_loop().call_soon(listener, changed)
-        return results
+        return await apply_order_steps(PostgresOrderTransaction(uow), steps, self._clock.now())
 
     async def _effects(
         self, uow: UnitOfWork, steps: Sequence[OrderStep]
@@ -87,11 +83,14 @@ class OrderWrites:
                 # An answer that the order refuses is a fault of ours: nothing of it is committed.
                 raise failed[0]
             await uow.commit()
+        changed = [result for result in results if isinstance(result, Order)]
+        for listener in self._listeners:
+            listener(changed)
         return [None] * len(answers)
 
 
 class OrderChanges:
-    """Lets a call wait until an order has changed."""
+    """Lets a call wait until an order has changed by an answer of another service."""
 
     def __init__(self) -> None:
         self._waiting: dict[OrderKey, asyncio.Event] = {}
@@ -103,10 +102,10 @@ class OrderChanges:
             if event is not None:
                 event.set()
 
-    async def wait(self, key: OrderKey, seconds: float) -> None:
-        """Returns when the order changed or the time is over, whichever is first."""
-        event = self._waiting.setdefault(key, asyncio.Event())
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            self._waiting.pop(key, None)
+    def watch(self, key: OrderKey) -> asyncio.Event:
+        """Set at the order's next change. Watch first, then read: a change in between counts."""
+        return self._waiting.setdefault(key, asyncio.Event())
+
+    def forget(self, key: OrderKey) -> None:
+        """Nobody waits any more; without it orders that never change would pile up."""
+        self._waiting.pop(key, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tandem.order.v1 import order_service_pb2 as api
@@ -29,8 +30,6 @@ from tandem_order_orchestrator.domain.order import Order
 from tandem_order_orchestrator.domain.order_state import OrderState
 
 STATE_PREFIX = "STATE_"
-WAIT_ROUNDS_MAX = 8
-"""An order changes at most a few times before it is decided."""
 
 
 class OrderService(order_service_pb2_grpc.OrderServiceServicer):
@@ -63,13 +62,19 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         return api.SubmitOrderResponse(order=message)
 
     async def _decided(self, key: OrderKey, seconds: float) -> Order:
-        order = await self._order(key)
-        for _ in range(WAIT_ROUNDS_MAX):
-            if order.state is not OrderState.ACCEPTED:
-                break
-            await self._changes.wait(key, seconds)
-            order = await self._order(key)
-        return order
+        """The order once it is reserved or refused, or as it stands when the time is over."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    change = self._changes.watch(key)
+                    order = await self._order(key)
+                    if order.state is not OrderState.ACCEPTED:
+                        return order
+                    await change.wait()
+        except TimeoutError:
+            return await self._order(key)
+        finally:
+            self._changes.forget(key)
 
     async def _order(self, key: OrderKey) -> Order:
         order = await self._read_models.order(key)
