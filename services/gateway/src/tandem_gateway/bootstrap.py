@@ -21,7 +21,7 @@ from tandem_gateway.bootstrap_key import store_bootstrap_key
 from tandem_gateway.entrypoints.grpc_api_client_service import ApiClientParts, ApiClientService
 from tandem_gateway.entrypoints.rest.http_routes import RouteTable, public_routes
 from tandem_gateway.entrypoints.rest.ingress_endpoints import FileEndpoint, WebhookEndpoint
-from tandem_gateway.entrypoints.rest.rest_app import RestEndpoints, rest_app
+from tandem_gateway.entrypoints.rest.rest_app import OTHER_DOORS, RestEndpoints, rest_app
 from tandem_gateway.entrypoints.rest.rest_server import RestServer
 from tandem_gateway.entrypoints.rest.rpc_endpoint import RpcEndpoint
 from tandem_gateway.settings import GatewaySettings
@@ -63,7 +63,12 @@ def _endpoints(
     webhook_rates = ConnectionRates(settings.webhooks_per_second, time.monotonic)
     return RestEndpoints(
         rpcs=RpcEndpoint(
-            RouteTable(public_routes()), authenticate, rates, peers, settings.body_bytes_max
+            RouteTable(public_routes()),
+            authenticate,
+            rates,
+            peers,
+            settings.body_bytes_max,
+            OTHER_DOORS,
         ),
         webhooks=WebhookEndpoint(
             own_identity(settings), peers, webhook_rates, settings.webhook_bytes_max

@@ -32,7 +32,7 @@ def to_create(request: api_client_service_pb2.CreateApiClientRequest) -> CreateA
 def from_client(client: ApiClient, now: datetime) -> api_client_pb2.ApiClient:
     """A client as it is shown: without anything of its key."""
     return api_client_pb2.ApiClient(
-        api_client_id=client.api_client_id,
+        id=client.api_client_id,
         display_name=client.display_name,
         scopes=sorted(client.scopes),
         channel=client.channel,

@@ -21,10 +21,24 @@ from tandem_gateway.entrypoints.rest.ingress_endpoints import (
     WebhookEndpoint,
 )
 from tandem_gateway.entrypoints.rest.openapi.document import openapi_document
+from tandem_gateway.entrypoints.rest.path_template import compile_template
 from tandem_gateway.entrypoints.rest.rpc_endpoint import RpcEndpoint
 
 ANY_PATH = "/{path:path}"
 OPENAPI_ROUTE = "/openapi.json"
+# Methods of the doors below that no rpc stands behind, for 405 with `Allow`.
+OTHER_DOORS = tuple(
+    (compile_template(path), verb)
+    for path, verb in (
+        (WEBHOOK_ROUTE, "POST"),
+        (FILE_ROUTE, "PUT"),
+        (OPENAPI_ROUTE, "GET"),
+        (problem_pages.LIST_ROUTE, "GET"),
+        (problem_pages.PAGE_ROUTE, "GET"),
+        ("/healthz", "GET"),
+        ("/readyz", "GET"),
+    )
+)
 Handler = Callable[[Request], Awaitable[Response]]
 ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

@@ -25,6 +25,7 @@ from tandem_gateway.entrypoints.rest.http_body import read_json_body
 from tandem_gateway.entrypoints.rest.http_caller import caller_of, client_of
 from tandem_gateway.entrypoints.rest.http_routes import HttpRoute, RouteMatch, RouteTable
 from tandem_gateway.entrypoints.rest.json_request import build_request, name_write
+from tandem_gateway.entrypoints.rest.path_template import PathTemplate
 
 IDEMPOTENCY_KEY = "idempotency-key"
 REPLAYED = "tandem-replayed"
@@ -40,6 +41,8 @@ class RpcEndpoint:
     rates: RequestRates
     peers: PeerChannels
     body_bytes_max: int
+    other_doors: tuple[tuple[PathTemplate, str], ...] = ()
+    """Paths that no rpc stands behind, with the method each takes: this endpoint gets the rest."""
 
     async def __call__(self, request: Request) -> Response:
         """The answer; problems for everything that goes wrong."""
@@ -66,7 +69,10 @@ class RpcEndpoint:
         )
 
     async def _no_route(self, raw_path: str) -> Response:
-        if verbs := self.table.allowed_verbs(raw_path):
+        verbs = self.table.allowed_verbs(raw_path) or [
+            verb for template, verb in self.other_doors if template.match(raw_path) is not None
+        ]
+        if verbs:
             raise MethodNotAllowed(",".join(verbs))
         raise RouteUnknown(raw_path[:200])
 
