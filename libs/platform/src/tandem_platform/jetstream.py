@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nats
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
@@ -83,6 +84,9 @@ class JetStream:
         self._replicas = replicas
         self._client: Client | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._in_flight: set[asyncio.Task[Msg]] = set()
+        self.on_reconnect: set[Callable[[], None]] = set()
+        """Called after every reconnect: requests sent before it are lost."""
 
     async def start(self) -> None:
         """Begins to connect, and goes on until it worked."""
@@ -211,11 +215,22 @@ class JetStream:
                     ping_interval=PING_INTERVAL_S,
                     max_outstanding_pings=PINGS_OUTSTANDING_MAX,
                     error_cb=_on_error,
+                    disconnected_cb=self._disconnected,
+                    reconnected_cb=self._reconnected,
                     inbox_prefix=f"_INBOX_{self._name}",
                 )
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 log.info("nats not reached yet", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_WAIT_S)
+
+    async def _disconnected(self) -> None:
+        # Their answers cannot come any more; waiting for the timeout would cost seconds.
+        for task in self._in_flight:
+            task.cancel()
+
+    async def _reconnected(self) -> None:
+        for listener in list(self.on_reconnect):
+            listener()
 
     async def _send(self, client: Client, message: Outgoing, extra: Mapping[str, str]) -> None:
         try:
@@ -235,10 +250,17 @@ class JetStream:
     async def _request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None
     ) -> dict[str, Any]:
+        asked = self.client().request(subject, payload, REQUEST_TIMEOUT_S, headers=headers)
+        task = asyncio.create_task(asked)
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
         try:
-            reply = await self.client().request(
-                subject, payload, timeout=REQUEST_TIMEOUT_S, headers=headers
-            )
+            reply = await task
+        except asyncio.CancelledError:
+            own = asyncio.current_task()
+            if own is not None and own.cancelling():
+                raise
+            raise BusUnavailable(f"the connection broke while {subject} was asked") from None
         except NoRespondersError as error:
             raise BusUnavailable(f"nobody answers {subject}: the stream is missing") from error
         except (nats.errors.Error, ConnectionClosedError, OSError, TimeoutError) as error:

@@ -183,4 +183,4 @@ class PartitionLeases:
                 "wanted": wanted,
             },
         )
-        return {part: Lease(self.name, part, self.owner, epoch) for part, epoch in found.tuples()}
+        return {part: Lease(self.name, part, self.owner, epoch) for part, epoch in found}

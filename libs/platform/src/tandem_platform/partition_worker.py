@@ -109,9 +109,7 @@ class PartitionWorker:
         if self._subscription is None:
             name, stream = self._consumer.name, self._consumer.stream
             durable = await self._bus.ensure_consumer(name, stream, self.lease.partition)
-            self._subscription = PullSubscription(
-                self._bus.client(), stream, durable, BATCH_MESSAGES_MAX
-            )
+            self._subscription = PullSubscription(self._bus, stream, durable, BATCH_MESSAGES_MAX)
         return await self._subscription.fetch()
 
     async def _pause(self, error: Exception, failures: int) -> None:

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from tandem_platform.jetstream import BusUnavailable
+from tandem_platform.jetstream import BusUnavailable, JetStream
 
 POLL_S = 5.0
 _GRACE_S = 1.0
@@ -26,13 +26,15 @@ _GONE = frozenset({"404", "409", "503"})
 class PullSubscription:
     """Reads one durable; not for use by two tasks at once."""
 
-    def __init__(self, client: Client, stream: str, durable: str, batch_max: int) -> None:
-        self._client = client
+    def __init__(self, bus: JetStream, stream: str, durable: str, batch_max: int) -> None:
+        """Raises BusUnavailable while the bus is not connected."""
+        self._bus = bus
+        self._client: Client = bus.client()
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-        self._inbox = client.new_inbox()
+        self._inbox = self._client.new_inbox()
         self._batch_max = batch_max
-        # Never longer than what was asked for, plus one status per request.
-        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()
+        # Never longer than what was asked for, plus one status per request; None: reconnected.
+        self._arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
         self._asked_messages = 0
         self._asked_until_s = 0.0
         self._subscription: Subscription | None = None
@@ -57,6 +59,7 @@ class PullSubscription:
 
     async def close(self) -> None:
         """Unsubscribes; messages not acknowledged come again elsewhere."""
+        self._bus.on_reconnect.discard(self._forget_request)
         if self._subscription is not None and self._client.is_connected:
             await self._subscription.unsubscribe()
 
@@ -65,6 +68,7 @@ class PullSubscription:
             raise BusUnavailable("NATS is not connected")
         if self._subscription is None:
             self._subscription = await self._client.subscribe(self._inbox, cb=self._arrived.put)
+            self._bus.on_reconnect.add(self._forget_request)
         # A request can be lost with a connection: past its end it is asked anew.
         lost = time.monotonic() > self._asked_until_s + _GRACE_S
         if self._asked_messages > 0 and not lost:
@@ -76,7 +80,13 @@ class PullSubscription:
         self._asked_messages = self._batch_max
         self._asked_until_s = time.monotonic() + POLL_S
 
-    def _take(self, message: Msg, messages: list[Msg]) -> None:
+    def _forget_request(self) -> None:
+        self._arrived.put_nowait(None)
+
+    def _take(self, message: Msg | None, messages: list[Msg]) -> None:
+        if message is None:
+            self._asked_messages = 0
+            return
         status = (message.headers or {}).get("Status")
         if status is None:
             self._asked_messages -= 1

@@ -31,6 +31,7 @@ BATCH_BYTES_MAX = 8 * 1024 * 1024
 ROWS_PER_PARTITION_MIN = 64
 POLL_S_MIN = 0.02
 POLL_S_MAX = 1.0
+BUS_AWAY_S = 0.25
 INCARNATION_CHECK_S = 5.0
 STOP_WAIT_S_MAX = 10.0
 # Headers of a sampled trace end so; only those get a publish span.
@@ -85,6 +86,7 @@ class Relay:
             "relay incarnation", self._check_in_background, interval_s=INCARNATION_CHECK_S
         )
         self._created = ""
+        self._bus_away = False
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -140,16 +142,17 @@ class Relay:
             try:
                 published = await self.publish_once()
             except (BusUnavailable, PublishRefused) as error:
-                log.info("the bus does not take events now", error=str(error)[:200])
-                self._created = ""
-                published, pause_s = 0, POLL_S_MAX
-                await asyncio.sleep(POLL_S_MIN * 10)
+                if self._created or not self._bus_away:
+                    log.info("the bus does not take events now", error=str(error)[:200])
+                self._created, self._bus_away = "", True
+                self._wake.clear()
+                published, pause_s = 0, BUS_AWAY_S
             except Exception:
                 log.exception("relay failed")
+                self._wake.clear()
                 published, pause_s = 0, POLL_S_MAX
-                await asyncio.sleep(POLL_S_MAX)
             if published:
-                pause_s = POLL_S_MIN
+                pause_s, self._bus_away = POLL_S_MIN, False
                 continue
             await self._wait(pause_s)
             pause_s = min(pause_s * 2, POLL_S_MAX)
