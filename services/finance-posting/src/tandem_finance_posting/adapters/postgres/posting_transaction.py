@@ -1,0 +1,115 @@
+"""The port of posting on one open unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from tandem.finance.v1 import events_pb2
+from tandem_platform import telemetry
+from tandem_platform.event_journal import event_from
+from tandem_platform.unit_of_work import UnitOfWork
+
+from tandem_finance_posting.adapters.postgres import book_rows, journal_rows
+from tandem_finance_posting.adapters.postgres.event_documents import from_document
+from tandem_finance_posting.adapters.wire.journal_mapping import to_finance_event, to_journal
+from tandem_finance_posting.application.ports import EventOutcome, KnownEvent
+from tandem_finance_posting.domain.finance_event import FinanceEvent
+from tandem_finance_posting.domain.posting_book import PostingBook
+from tandem_finance_posting.domain.posting_rule import RuleSet
+
+_KNOWN = text("""
+    SELECT tenant, event_key, fingerprint FROM finance_event
+    WHERE (tenant, event_key) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[])))
+""")
+_HELD = text("""
+    SELECT document::text FROM finance_event WHERE state = 'HELD'
+    ORDER BY accepted_no LIMIT :rows FOR UPDATE
+""")
+
+
+class PostgresPostingTransaction:
+    """Posting's rows in one unit of work."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+
+    async def known(self, events: Sequence[FinanceEvent]) -> dict[tuple[str, str], KnownEvent]:
+        """Events stored before."""
+        arguments = {"tenants": [e.tenant for e in events], "keys": [e.key for e in events]}
+        rows = await self._unit.connection.execute(_KNOWN, arguments)
+        return {(row[0], row[1]): KnownEvent(bytes(row[2])) for row in rows}
+
+    async def open_book(self, events: Sequence[FinanceEvent], rules: RuleSet) -> PostingBook:
+        """The state these events touch, locked."""
+        return await book_rows.open_book(self._unit.connection, events, rules)
+
+    async def held(self, rows: int) -> list[FinanceEvent]:
+        """Held events in order of acceptance, locked."""
+        found = await self._unit.connection.execute(_HELD, {"rows": rows})
+        return [from_document(row[0]) for row in found]
+
+    async def store(
+        self, book: PostingBook, outcomes: Sequence[EventOutcome], now: datetime
+    ) -> None:
+        """Writes everything; what happened goes to the event journal on commit."""
+        connection = self._unit.connection
+        journals = [(j, trace_id(o.event)) for o in outcomes for j in o.journals]
+        numbered = await journal_rows.number_journals(connection, journals)
+        await journal_rows.write_journals(connection, numbered, now)
+        await journal_rows.write_events(connection, outcomes, now)
+        await book_rows.save_book(connection, book)
+        for item in numbered:
+            self._record_journal(item, now)
+        for outcome in outcomes:
+            self._record_outcome(outcome, now)
+
+    def _record_journal(self, item: journal_rows.NumberedJournal, now: datetime) -> None:
+        journal = item.journal
+        message = events_pb2.JournalPosted(
+            journal=to_journal(item, now), source_event_id=journal.event.source_event_id
+        )
+        self._record(message, journal.event, ("journal", journal.id, 1), now)
+
+    def _record_outcome(self, outcome: EventOutcome, now: datetime) -> None:
+        event = outcome.event
+        if outcome.hold is not None:
+            held = events_pb2.FinanceEventHeld(
+                finance_event=to_finance_event(outcome, now), source_event_id=event.source_event_id
+            )
+            self._record(held, event, ("finance_event", event.key, 1), now)
+        elif outcome.released:
+            freed = events_pb2.FinanceEventReleased(finance_event=to_finance_event(outcome, now))
+            self._record(freed, event, ("finance_event", event.key, 2), now)
+
+    def _record(
+        self,
+        message: events_pb2.JournalPosted
+        | events_pb2.FinanceEventHeld
+        | events_pb2.FinanceEventReleased,
+        event: FinanceEvent,
+        aggregate: tuple[str, str, int],
+        now: datetime,
+    ) -> None:
+        kind, aggregate_id, version = aggregate
+        with telemetry.continued(event.trace_headers):
+            self._unit.record(
+                event_from(
+                    message,
+                    aggregate_type=kind,
+                    aggregate_id=aggregate_id,
+                    aggregate_version=version,
+                    occurred_at=now,
+                    tenant=event.tenant,
+                    causation_id=event.source_event_id or None,
+                    correlation_id=event.order_id or None,
+                )
+            )
+
+
+def trace_id(event: FinanceEvent) -> str:
+    """The trace the event came on; empty without one."""
+    parts = event.trace_headers.get("traceparent", "").split("-")
+    return parts[1] if len(parts) > 1 else ""

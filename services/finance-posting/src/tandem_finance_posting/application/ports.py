@@ -1,0 +1,55 @@
+"""What posting needs of the outside, in its own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tandem_finance_posting.domain.expression import Facts
+from tandem_finance_posting.domain.finance_event import FinanceEvent, Hold
+from tandem_finance_posting.domain.journal import Journal
+from tandem_finance_posting.domain.posting_book import PostingBook
+from tandem_finance_posting.domain.posting_rule import RuleSet
+
+
+@dataclass(frozen=True)
+class KnownEvent:
+    """An event stored before."""
+
+    fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class EventOutcome:
+    """What became of an event: posted with journals, or held."""
+
+    event: FinanceEvent
+    facts: Facts
+    journals: tuple[Journal, ...] = ()
+    hold: Hold | None = None
+    released: bool = False
+    """True when the event was held before and is posted now."""
+
+
+class PostingTransaction(Protocol):
+    """The rows of posting inside one open transaction."""
+
+    async def known(self, events: Sequence[FinanceEvent]) -> dict[tuple[str, str], KnownEvent]:
+        """Events stored before, by (tenant, key)."""
+        ...
+
+    async def open_book(self, events: Sequence[FinanceEvent], rules: RuleSet) -> PostingBook:
+        """The state these events touch, its rows locked in a fixed order."""
+        ...
+
+    async def held(self, rows: int) -> list[FinanceEvent]:
+        """Held events in order of acceptance."""
+        ...
+
+    async def store(
+        self, book: PostingBook, outcomes: Sequence[EventOutcome], now: datetime
+    ) -> None:
+        """Writes events, journals and the book's state; events go to the journal of events."""
+        ...
