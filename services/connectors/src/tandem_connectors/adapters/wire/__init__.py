@@ -1,0 +1,1 @@
+"""Canonical facts and documents as protobuf messages."""

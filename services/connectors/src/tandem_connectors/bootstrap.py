@@ -1,0 +1,167 @@
+"""The composition root: the only module that knows every layer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tandem_connector_sdk.plugin import Client, Link, Plugin
+from tandem_connector_sdk.ports import PaymentPusher, Poller
+from tandem_connector_sdk.registry import load_connectors
+from tandem_platform.background_loop import BackgroundLoop
+from tandem_platform.consumer import ConsumerParts, ConsumerRunner
+from tandem_platform.fault_points import fp
+from tandem_platform.idempotency import IdempotentWrites
+from tandem_platform.journal_reader import JournalClient
+from tandem_platform.process import Runtime, ServiceParts
+
+from tandem_connectors.adapters.connection_file import load_connections
+from tandem_connectors.adapters.postgres.transaction import PostgresTransactions
+from tandem_connectors.adapters.trace_context import TelemetryTraces
+from tandem_connectors.adapters.wire.event_mapping import ContractEncoder
+from tandem_connectors.application.carry_out_payments import (
+    CarryOutPayments,
+    PaymentClient,
+    PaymentParts,
+)
+from tandem_connectors.application.connection_book import ConnectionBook
+from tandem_connectors.application.poll_provider import PollParts, PollProvider
+from tandem_connectors.application.queue_payment import QueuePayment
+from tandem_connectors.application.receive_payload import ReceivePayload
+from tandem_connectors.application.retry_inbound_document import RetryInboundDocumentHandler
+from tandem_connectors.application.translate_documents import TranslateDocuments
+from tandem_connectors.application.translate_received import TranslateReceived
+from tandem_connectors.entrypoints.consumer_order_events import OrderEvents
+from tandem_connectors.entrypoints.grpc_connection_service import ConnectionService
+from tandem_connectors.entrypoints.grpc_inbound_document_service import InboundDocumentService
+from tandem_connectors.entrypoints.grpc_ingress_service import IngressService
+from tandem_connectors.entrypoints.payments_loop import PaymentsLoop
+from tandem_connectors.entrypoints.poll_loops import poll_loop
+from tandem_connectors.entrypoints.translation_loop import translation_loop
+from tandem_connectors.settings import Settings
+
+ORDERS = "order-orchestrator"
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What all parts share."""
+
+    runtime: Runtime
+    settings: Settings
+    book: ConnectionBook
+    transactions: PostgresTransactions
+    translate: TranslateDocuments
+    clients: Mapping[str, Client]
+
+
+async def build(runtime: Runtime) -> ServiceParts:
+    """All parts of the service, wired; nothing is started yet."""
+    common = _common(runtime)
+    await common.transactions.release_own_claims()
+    received = TranslateReceived(common.transactions, common.translate, fp)
+    translation = translation_loop(received, common.settings.translate_interval_ms)
+    payments = _payments_loop(common)
+    return ServiceParts(
+        servicers=_servicers(common, translation),
+        consumers=[_consumer(common, payments)],
+        loops=[translation, payments, *_poll_loops(common)],
+        closers=[client.close for client in common.clients.values()],
+    )
+
+
+def _common(runtime: Runtime) -> _Common:
+    settings = runtime.settings
+    if not isinstance(settings, Settings):
+        raise TypeError("the connector runtime needs its own settings")
+    book = _book(settings, load_connectors())
+    encoder, traces = ContractEncoder(), TelemetryTraces()
+    return _Common(
+        runtime=runtime,
+        settings=settings,
+        book=book,
+        transactions=PostgresTransactions(runtime.units, settings.replica),
+        translate=TranslateDocuments(book, encoder, traces, runtime.clock),
+        clients=_open_clients(book),
+    )
+
+
+def _book(settings: Settings, plugins: Mapping[str, Plugin]) -> ConnectionBook:
+    if settings.connections_file is None:
+        return ConnectionBook([])
+    return load_connections(settings.connections_file, plugins)
+
+
+def _open_clients(book: ConnectionBook) -> dict[str, Client]:
+    return {
+        item.connection.id: item.plugin.open_client(
+            Link(item.connection.id, item.connection.settings, item.secrets)
+        )
+        for item in book.all()
+        if item.plugin.open_client is not None
+    }
+
+
+def _servicers(common: _Common, translation: BackgroundLoop) -> list[object]:
+    runtime = common.runtime
+    receive = ReceivePayload(
+        common.transactions, common.book, TelemetryTraces(), runtime.clock, runtime.ids
+    )
+    return [
+        IngressService(receive, translation.poke),
+        InboundDocumentService(
+            common.transactions,
+            RetryInboundDocumentHandler(common.translate),
+            IdempotentWrites(runtime.units, runtime.clock),
+            runtime.page_tokens,
+        ),
+        ConnectionService(common.book, runtime.database, runtime.page_tokens),
+    ]
+
+
+def _payments_loop(common: _Common) -> PaymentsLoop:
+    clients: dict[str, PaymentClient] = {
+        key: client  # type: ignore[misc]  # the check below is for one of the two protocols
+        for key, client in common.clients.items()
+        if isinstance(client, PaymentPusher)
+    }
+    parts = PaymentParts(
+        book=common.book,
+        clients=clients,
+        encoder=ContractEncoder(),
+        traces=TelemetryTraces(),
+        clock=common.runtime.clock,
+        fault_point=fp,
+    )
+    return PaymentsLoop(
+        CarryOutPayments(common.transactions, parts),
+        in_flight_max=common.settings.payments_in_flight_max,
+        interval_ms=common.settings.outbound_interval_ms,
+    )
+
+
+def _poll_loops(common: _Common) -> list[BackgroundLoop]:
+    parts = PollParts(common.translate, TelemetryTraces(), common.runtime.clock, fp)
+    loops: list[BackgroundLoop] = []
+    for item in common.book.all():
+        client = common.clients.get(item.connection.id)
+        if not isinstance(client, Poller):
+            continue
+        for stream in item.plugin.manifest.ingress.poll:
+            poll = PollProvider(common.transactions, parts, item, client, stream)
+            name = f"{item.connection.id} {stream}"
+            loops.append(poll_loop(name, poll, item.connection.poll_interval_s))
+    return loops
+
+
+def _consumer(common: _Common, payments: PaymentsLoop) -> ConsumerRunner:
+    runtime, settings = common.runtime, common.settings
+    events = OrderEvents(QueuePayment(common.book), runtime.clock, settings.replica, payments.poke)
+    parts = ConsumerParts(
+        units=runtime.units,
+        bus=runtime.bus,
+        clock=runtime.clock,
+        ids=runtime.ids,
+        partitions=settings.partitions,
+        replica=settings.replica,
+    )
+    journal = JournalClient(runtime.peers[ORDERS], ORDERS)
+    return ConsumerRunner(events.consumer(), parts, journal)

@@ -1,0 +1,1 @@
+"""Rules of documents, commands and connections: no I/O."""

@@ -1,0 +1,1 @@
+"""Rpcs, the consumer, and the loops."""
