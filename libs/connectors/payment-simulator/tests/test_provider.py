@@ -1,17 +1,14 @@
 """The client against the real server, in its own process, with every fault it can commit."""
 
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 from tandem_connector_payment_simulator.client import PaymentSimulatorClient
 from tandem_connector_payment_simulator.plugin import plugin
+from tandem_connector_payment_simulator.server.process import ProviderProcess
 from tandem_connector_sdk.documents import SecretSet, TranslationContext
 from tandem_connector_sdk.errors import (
     NotAuthorized,
@@ -25,62 +22,18 @@ from tandem_core.money import Money
 from tandem_testing.child_process import free_port
 
 KEY = "simulator-key-of-the-tests"
-START_SECONDS_MAX = 20.0
-
-
-class Server:
-    """The provider as a process that can be killed and started again on the same data."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._key_file = folder / "key"
-        self._key_file.write_text(KEY + "\n")
-        self._data = folder / "data"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        arguments = ["--port", str(self.port), "--data", str(self._data)]
-        arguments += ["--key-file", str(self._key_file)]
-        module = "tandem_connector_payment_simulator"
-        self._process = subprocess.Popen([sys.executable, "-m", module, *arguments])
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while True:
-            try:
-                httpx.get(f"{self.url}/health", trust_env=False)
-                return
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, "the provider did not start"
-                time.sleep(0.02)
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        assert self._process is not None
-        self._process.send_signal(how)
-        self._process.wait(10)
-
-    def admin(self, path: str, **body: object) -> httpx.Response:
-        headers = {"authorization": f"Bearer {KEY}"}
-        return httpx.post(f"{self.url}/admin/{path}", json=body, headers=headers, trust_env=False)
-
-    def totals(self) -> dict[tuple[str, str], tuple[int, int]]:
-        headers = {"authorization": f"Bearer {KEY}"}
-        reply = httpx.get(f"{self.url}/admin/totals", headers=headers, trust_env=False)
-        return {
-            (row["kind"], row["status"]): (row["operations"], row["value"])
-            for row in reply.json()["totals"]
-        }
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[ProviderProcess]:
     """A running provider with nothing in it."""
-    running = Server(tmp_path)
+    running = ProviderProcess(tmp_path, free_port(), KEY)
     running.start()
     yield running
     running.stop(signal.SIGKILL)
 
 
-def _open(server: Server, key: str = KEY) -> PaymentSimulatorClient:
+def _open(server: ProviderProcess, key: str = KEY) -> PaymentSimulatorClient:
     link = Link("psp", {"base_url": server.url}, SecretSet((key.encode(),)))
     assert plugin.open_client is not None
     client = plugin.open_client(link)
@@ -89,7 +42,7 @@ def _open(server: Server, key: str = KEY) -> PaymentSimulatorClient:
 
 
 @pytest.fixture
-async def client(server: Server) -> AsyncIterator[PaymentSimulatorClient]:
+async def client(server: ProviderProcess) -> AsyncIterator[PaymentSimulatorClient]:
     """A client of it."""
     opened = _open(server)
     yield opened
@@ -109,7 +62,7 @@ def _capture(ref: str, value: int = 1000, command_id: str = "cmd-2") -> PaymentC
 
 
 async def test_money_goes_from_authorisation_to_capture_to_refund(
-    server: Server, client: PaymentSimulatorClient
+    server: ProviderProcess, client: PaymentSimulatorClient
 ) -> None:
     captured = await client.push(_capture(await _authorise(client)), 5)
     assert (captured.outcome, captured.amount) == (PaymentOutcome.SUCCEEDED, Money("USD", 1000))
@@ -141,7 +94,7 @@ async def test_more_than_authorised_is_never_captured(client: PaymentSimulatorCl
 
 
 async def test_asking_ten_times_captures_once(
-    server: Server, client: PaymentSimulatorClient
+    server: ProviderProcess, client: PaymentSimulatorClient
 ) -> None:
     capture = _capture(await _authorise(client))
     refs = {(await client.push(capture, 5)).provider_ref for _ in range(10)}
@@ -150,7 +103,7 @@ async def test_asking_ten_times_captures_once(
 
 
 async def test_a_lost_reply_is_an_unknown_outcome_that_can_be_looked_up(
-    server: Server, client: PaymentSimulatorClient
+    server: ProviderProcess, client: PaymentSimulatorClient
 ) -> None:
     capture = _capture(await _authorise(client))
     server.admin("faults", fault="lose_reply", action="capture")
@@ -173,7 +126,7 @@ async def test_a_lost_reply_is_an_unknown_outcome_that_can_be_looked_up(
     ],
 )
 async def test_every_fault_surfaces_as_what_to_do_about_it(
-    server: Server,
+    server: ProviderProcess,
     client: PaymentSimulatorClient,
     fault: str,
     expected: type[Exception],
@@ -189,7 +142,7 @@ async def test_every_fault_surfaces_as_what_to_do_about_it(
 
 
 async def test_a_decline_is_an_answer_and_stays_one(
-    server: Server, client: PaymentSimulatorClient
+    server: ProviderProcess, client: PaymentSimulatorClient
 ) -> None:
     server.admin("faults", fault="decline", action="authorisation")
     for _ in range(2):
@@ -201,7 +154,7 @@ async def test_a_decline_is_an_answer_and_stays_one(
 
 
 async def test_movements_come_in_pages_that_resume_and_repeat(
-    server: Server, client: PaymentSimulatorClient
+    server: ProviderProcess, client: PaymentSimulatorClient
 ) -> None:
     for value in (1, 2, 3, 4, 5):
         server.admin("captures", amount={"currency": "USD", "value": value})
@@ -223,7 +176,7 @@ async def test_movements_come_in_pages_that_resume_and_repeat(
 
 
 async def test_a_killed_provider_knows_everything_afterwards(
-    server: Server, client: PaymentSimulatorClient
+    server: ProviderProcess, client: PaymentSimulatorClient
 ) -> None:
     capture = _capture(await _authorise(client))
     first = await client.push(capture, 5)
@@ -235,14 +188,14 @@ async def test_a_killed_provider_knows_everything_afterwards(
     assert await client.push(capture, 5) == first
 
 
-async def test_a_wrong_key_is_not_authorized(server: Server) -> None:
+async def test_a_wrong_key_is_not_authorized(server: ProviderProcess) -> None:
     stranger = _open(server, "wrong")
     with pytest.raises(NotAuthorized):
         await stranger.push(AUTHORISE, 5)
     await stranger.close()
 
 
-def test_a_planted_capture_with_a_wrong_amount_names_the_field(server: Server) -> None:
+def test_a_planted_capture_with_a_wrong_amount_names_the_field(server: ProviderProcess) -> None:
     reply = server.admin("captures", amount={"currency": "USD", "value": -1})
     assert (reply.status_code, reply.json()["field"]) == (400, "amount.value")
     reply = server.admin("captures", amount={"currency": "EUX", "value": 1})
