@@ -41,6 +41,9 @@ def _marked(message: DescriptorProto) -> set[str]:
 
 def redacted(value: Any) -> Any:
     """The value fit for a log: marked fields of mappings and messages masked, at any depth."""
+    # Nearly all values of a log line end here, before the slow checks against abstract classes.
+    if isinstance(value, str | int | float):
+        return value
     if isinstance(value, Message):
         return redact_message(value)
     if isinstance(value, Mapping):

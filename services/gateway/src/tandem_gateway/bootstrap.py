@@ -10,6 +10,7 @@ from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.method_table import rpc_methods
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.request_context import current_caller
+from tandem_platform.service_wiring import purge_loop
 
 from tandem_gateway.adapters.postgres.api_client_repository import PostgresClientLookup
 from tandem_gateway.application.authenticate import Authenticate, ConnectionRates, RequestRates
@@ -41,11 +42,13 @@ async def build(runtime: Runtime) -> ServiceParts:
     authenticate = Authenticate(
         PostgresClientLookup(runtime.database), runtime.clock, time.monotonic
     )
+    writes = IdempotentWrites(runtime.units, runtime.clock)
     peers = PeerChannels(_with_itself(settings), identity=current_caller)
     server = RestServer(rest_app(_endpoints(settings, runtime, authenticate, peers)), settings)
     return ServiceParts(
-        servicers=[_api_client_service(settings, runtime, authenticate)],
+        servicers=[_api_client_service(settings, runtime, authenticate, writes)],
         consumers=[server],
+        loops=[purge_loop(writes)],
         closers=[peers.close],
     )
 
@@ -80,12 +83,15 @@ def _endpoints(
 
 
 def _api_client_service(
-    settings: GatewaySettings, runtime: Runtime, authenticate: Authenticate
+    settings: GatewaySettings,
+    runtime: Runtime,
+    authenticate: Authenticate,
+    writes: IdempotentWrites,
 ) -> ApiClientService:
     return ApiClientService(
         ApiClientParts(
             units=runtime.units,
-            writes=IdempotentWrites(runtime.units, runtime.clock),
+            writes=writes,
             page_tokens=runtime.page_tokens,
             clock=runtime.clock,
             create=CreateApiClientHandler(
