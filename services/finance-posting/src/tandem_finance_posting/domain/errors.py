@@ -5,6 +5,8 @@ DomainError
 ├── PostingRuleMissing     POSTING_RULE_MISSING     no rule, or more than one
 ├── PostingRuleInvalid     POSTING_RULE_INVALID     a rule that cannot be loaded
 ├── FinanceFactInvalid     FINANCE_FACT_INVALID     a fact the rule needs is not there
+├── UnsupportedEnum        UNSUPPORTED_ENUM         a value newer than this service
+├── PayloadUnreadable      PAYLOAD_UNREADABLE       an event that is not what it says
 └── JournalUnbalanced      JOURNAL_UNBALANCED       lines that do not add up; never written
 """
 
@@ -58,3 +60,20 @@ class JournalUnbalanced(DomainError):
     reason: ClassVar[str] = "JOURNAL_UNBALANCED"
     rule: str
     difference_minor: int
+
+
+@dataclass(eq=False)
+class UnsupportedEnum(DomainError):
+    """A value newer than this service, where the journal depends on it."""
+
+    reason: ClassVar[str] = "UNSUPPORTED_ENUM"
+    field: str
+    value: int
+
+
+@dataclass(eq=False)
+class PayloadUnreadable(DomainError):
+    """An event that cannot be read as its stated type."""
+
+    reason: ClassVar[str] = "PAYLOAD_UNREADABLE"
+    event_type: str

@@ -1,0 +1,57 @@
+"""The composition root: the only module that knows every layer."""
+
+from __future__ import annotations
+
+from tandem_platform.background_loop import BackgroundLoop
+from tandem_platform.consumer import Consumer
+from tandem_platform.idempotency import IdempotentWrites
+from tandem_platform.process import Runtime, ServiceParts
+from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
+
+from tandem_finance_posting.adapters.postgres.ledger_read_models import LedgerReadModels
+from tandem_finance_posting.adapters.rules.rule_files import default_rules
+from tandem_finance_posting.entrypoints.consumer_source_events import (
+    CONNECTOR_AGGREGATES,
+    ORDER_AGGREGATES,
+    HeldEvents,
+    SourceEvents,
+)
+from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerService
+from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
+from tandem_finance_posting.settings import FinanceSettings
+
+HELD_INTERVAL_S = 2.0
+
+
+async def build(runtime: Runtime) -> ServiceParts:
+    """Wires the service."""
+    settings = runtime.settings
+    assert isinstance(settings, FinanceSettings)
+    rules = default_rules()
+    name = settings.service_name
+    source_events = SourceEvents(rules, settings.entity_of, runtime.clock, name)
+    held = HeldEvents(runtime.units, rules, runtime.clock, rows_max=settings.held_event_rows_max)
+    held_loop = BackgroundLoop("held events", held.release, interval_s=HELD_INTERVAL_S)
+    source_events.on_receipt(held_loop.poke)
+    runners = consumer_runners(
+        runtime,
+        {
+            "order-orchestrator": Consumer(
+                f"{name}-evt_order", "EVT_ORDER", ORDER_AGGREGATES, source_events.apply
+            ),
+            "connectors": Consumer(
+                f"{name}-evt_connector", "EVT_CONNECTOR", CONNECTOR_AGGREGATES, source_events.apply
+            ),
+        },
+    )
+    writes = IdempotentWrites(runtime.units, runtime.clock)
+    read_models = LedgerReadModels(runtime.database)
+    return ServiceParts(
+        servicers=[
+            LedgerService(read_models, rules, runtime.page_tokens),
+            PostingService(runtime.units, writes, rules, runtime.clock),
+            *platform_servicers(runtime, runners, writes),
+        ],
+        consumers=runners,
+        loops=[held_loop, purge_loop(writes)],
+    )

@@ -1,0 +1,93 @@
+"""Takes in events with a financial consequence and posts them in the consumer's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tandem_core.clock import Clock
+from tandem_core.errors import DomainError
+from tandem_platform import telemetry
+from tandem_platform.delivery import Delivery
+from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+from tandem_finance_posting.adapters.postgres.posting_transaction import PostgresPostingTransaction
+from tandem_finance_posting.adapters.wire.source_event_mapping import (
+    EntityOf,
+    SourceEvent,
+    from_source,
+)
+from tandem_finance_posting.application.post_finance_events import (
+    post_finance_events,
+    release_held_events,
+)
+from tandem_finance_posting.domain.finance_event import FinanceEvent
+from tandem_finance_posting.domain.posting_rule import RuleSet
+
+ORDER_AGGREGATES = frozenset({"order"})
+CONNECTOR_AGGREGATES = frozenset({"goods_receipt"})
+
+
+class SourceEvents:
+    """Posts what other services tell."""
+
+    def __init__(self, rules: RuleSet, entity_of: EntityOf, clock: Clock, service: str) -> None:
+        self._rules = rules
+        self._entity_of = entity_of
+        self._clock = clock
+        self._service = service
+        self._received: list[Callable[[], None]] = []
+
+    def on_receipt(self, listener: Callable[[], None]) -> None:
+        """Calls ``listener`` when costs were received that may free held events."""
+        self._received.append(listener)
+
+    async def apply(self, uow: UnitOfWork, deliveries: Sequence[Delivery]) -> None:
+        """Posts a batch. Raises the first error, so that its event becomes a dead letter."""
+        events = [e for e in map(self._from_delivery, deliveries) if e is not None]
+        if not events:
+            return
+        transaction = PostgresPostingTransaction(uow)
+        results = await post_finance_events(transaction, events, self._rules, self._clock.now())
+        for result in results:
+            if isinstance(result, DomainError):
+                raise result
+        if any(event.receipts for event in events):
+            for listener in self._received:
+                listener()
+
+    def _from_delivery(self, delivery: Delivery) -> FinanceEvent | None:
+        with delivery.processing(self._service):
+            headers: dict[str, str] = {}
+            telemetry.inject(headers)
+            source = SourceEvent(
+                event_id=delivery.event_id,
+                event_type=delivery.event_type,
+                source=delivery.source,
+                tenant=delivery.tenant,
+                occurred_at=delivery.occurred_at,
+                payload=delivery.payload,
+                trace_headers=headers,
+            )
+            return from_source(source, self._entity_of)
+
+
+class HeldEvents:
+    """Posts held events when what they miss has arrived."""
+
+    def __init__(
+        self, units: UnitOfWorkFactory, rules: RuleSet, clock: Clock, *, rows_max: int
+    ) -> None:
+        self._units = units
+        self._rules = rules
+        self._clock = clock
+        self._rows_max = rows_max
+
+    async def release(self) -> int:
+        """One round; how many were posted."""
+        async with self._units() as uow:
+            transaction = PostgresPostingTransaction(uow)
+            posted = await release_held_events(
+                transaction, self._rules, self._clock.now(), self._rows_max
+            )
+            await uow.commit()
+        return posted

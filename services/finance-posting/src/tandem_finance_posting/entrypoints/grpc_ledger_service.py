@@ -1,0 +1,204 @@
+"""`tandem.finance.v1.LedgerService`: the books, and why each line is what it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+from tandem.common.v1.money_pb2 import Money
+from tandem.finance.v1 import journal_pb2 as wire
+from tandem.finance.v1 import ledger_service_pb2 as api
+from tandem.finance.v1 import ledger_service_pb2_grpc
+from tandem_core.errors import NotFound
+from tandem_platform.pagination import PageTokens, page_size
+from tandem_platform.request_context import current_caller
+
+from tandem_finance_posting.adapters.postgres.ledger_read_models import (
+    JournalFilter,
+    JournalRow,
+    LedgerReadModels,
+)
+from tandem_finance_posting.adapters.wire.journal_mapping import to_time
+from tandem_finance_posting.application.explain_journal import StoredLine, explain
+from tandem_finance_posting.domain.posting_rule import RuleSet
+
+
+class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """Maps requests to reads."""
+
+    def __init__(
+        self, read_models: LedgerReadModels, rules: RuleSet, page_tokens: PageTokens
+    ) -> None:
+        self._read_models = read_models
+        self._rules = rules
+        self._page_tokens = page_tokens
+
+    async def ListJournals(
+        self, request: api.ListJournalsRequest, context: Any
+    ) -> api.ListJournalsResponse:
+        """A page of journals."""
+        rows = page_size(request.page_size)
+        after = self._page_tokens.decode(request.page_token, request)
+        wanted = JournalFilter(current_caller().tenant, request.order_id, request.event_type)
+        found = await self._read_models.journals(wanted, after, rows + 1)
+        token = ""
+        if len(found) > rows:
+            last = found[rows - 1].journal
+            token = self._page_tokens.encode((last["recorded_at"].isoformat(), last["id"]), request)
+        return api.ListJournalsResponse(
+            journals=[_journal(row) for row in found[:rows]], next_page_token=token
+        )
+
+    async def GetJournal(
+        self, request: api.GetJournalRequest, context: Any
+    ) -> api.GetJournalResponse:
+        """One journal."""
+        return api.GetJournalResponse(journal=_journal(await self._found(request.journal_id)))
+
+    async def _found(self, journal_id: str) -> JournalRow:
+        row = await self._read_models.journal(current_caller().tenant, journal_id)
+        if row is None:
+            raise NotFound("journal", journal_id)
+        return row
+
+    async def GetTrialBalance(
+        self, request: api.GetTrialBalanceRequest, context: Any
+    ) -> api.GetTrialBalanceResponse:
+        """Balances by role; their differences are zero or the books are broken."""
+        tenant = current_caller().tenant
+        found, count = await self._read_models.balances(
+            tenant, request.legal_entity, request.as_of_date
+        )
+        differences: dict[str, int] = {}
+        for row in found:
+            currency = row["currency_code"]
+            differences[currency] = differences.get(currency, 0) + int(row["debit"] - row["credit"])
+        return api.GetTrialBalanceResponse(
+            balances=[_balance(row) for row in found],
+            differences=[
+                Money(currency_code=currency, minor_units=amount)
+                for currency, amount in differences.items()
+            ],
+            journal_count=count,
+        )
+
+    async def ExplainJournal(
+        self, request: api.ExplainJournalRequest, context: Any
+    ) -> api.ExplainJournalResponse:
+        """Evaluates the rule again on the stored facts."""
+        row = await self._found(request.journal_id)
+        facts_json = await self._read_models.facts(
+            current_caller().tenant, row.journal["event_key"]
+        )
+        facts = json.loads(facts_json) if facts_json else _derived_facts(row)
+        stored = [
+            StoredLine(x["number"], x["role"], x["side"], x["amount_minor"]) for x in row.lines
+        ]
+        explained = explain(self._rules.rule(row.journal["rule_id"]), facts, stored)
+        return api.ExplainJournalResponse(
+            rule_set=row.journal["rule_set"],
+            rule_id=row.journal["rule_id"],
+            lines=[
+                api.LineExplanation(
+                    number=line.number,
+                    role=line.role,
+                    expression=line.expression,
+                    values_json=json.dumps(line.values),
+                    evaluated_minor_units=line.evaluated,
+                    agrees=line.agrees,
+                )
+                for line in explained
+            ],
+            facts_json=json.dumps(facts),
+        )
+
+    async def ListFinanceEvents(
+        self, request: api.ListFinanceEventsRequest, context: Any
+    ) -> api.ListFinanceEventsResponse:
+        """A page of finance events."""
+        rows = page_size(request.page_size)
+        after = self._page_tokens.decode(request.page_token, request)
+        state = wire.FinanceEvent.State.Name(request.state).removeprefix("STATE_")
+        wanted = JournalFilter(current_caller().tenant, request.order_id)
+        found = await self._read_models.finance_events(
+            wanted, state if request.state else "", after, rows + 1
+        )
+        token = ""
+        if len(found) > rows:
+            token = self._page_tokens.encode((found[rows - 1]["accepted_no"],), request)
+        return api.ListFinanceEventsResponse(
+            finance_events=[_event(row) for row in found[:rows]], next_page_token=token
+        )
+
+
+def _derived_facts(row: JournalRow) -> dict[str, int]:
+    """A derived journal (deposit applied) has no event of its own: its amount is its only fact."""
+    return {"amount": int(row.lines[0]["amount_minor"])}
+
+
+def _journal(row: JournalRow) -> wire.Journal:
+    journal = row.journal
+    return wire.Journal(
+        id=journal["id"],
+        sequence=journal["sequence"],
+        legal_entity=journal["legal_entity"],
+        book=journal["book"],
+        event_key=journal["event_key"],
+        event_type=journal["event_type"],
+        purpose=journal["purpose"],
+        generation=journal["generation"],
+        original_date=journal["original_date"].isoformat(),
+        accounting_date=journal["accounting_date"].isoformat(),
+        record_time=to_time(journal["recorded_at"]),
+        rule_set=journal["rule_set"],
+        rule_id=journal["rule_id"],
+        order_id=journal["order_id"],
+        lines=[_line(line) for line in row.lines],
+        trace_id=journal["trace_id"],
+    )
+
+
+def _line(line: RowMapping) -> wire.JournalLine:
+    return wire.JournalLine(
+        number=line["number"],
+        role=line["role"],
+        side=wire.JournalLine.Side.Value(f"SIDE_{line['side']}"),
+        amount=Money(currency_code=line["currency_code"], minor_units=line["amount_minor"]),
+        dimensions=line["dimensions"],
+        rule_line=line["rule_line"],
+    )
+
+
+def _balance(row: RowMapping) -> api.RoleBalance:
+    def money(amount: int) -> Money:
+        return Money(currency_code=row["currency_code"], minor_units=int(amount))
+
+    return api.RoleBalance(
+        legal_entity=row["legal_entity"],
+        book=row["book"],
+        role=row["role"],
+        debit=money(row["debit"]),
+        credit=money(row["credit"]),
+        balance=money(row["debit"] - row["credit"]),
+    )
+
+
+def _event(row: RowMapping) -> wire.FinanceEvent:
+    posted_at: datetime | None = row["posted_at"]
+    return wire.FinanceEvent(
+        event_key=row["event_key"],
+        event_type=row["event_type"],
+        state=wire.FinanceEvent.State.Value(f"STATE_{row['state']}"),
+        legal_entity=row["legal_entity"],
+        original_date=row["original_date"].isoformat(),
+        order_id=row["order_id"],
+        currency_code=row["currency_code"],
+        hold_gate=row["hold_gate"],
+        hold_detail=row["hold_detail"],
+        accept_time=to_time(row["accepted_at"]),
+        post_time=to_time(posted_at) if posted_at else None,
+        facts_json=row["facts"],
+        journal_ids=row["journal_ids"],
+    )
