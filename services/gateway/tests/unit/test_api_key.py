@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -102,6 +103,14 @@ async def test_a_busy_key_is_read_once_until_forgotten() -> None:
     authenticate.forget(client.api_client_id)
     await authenticate.client(key.text())
     assert clients.reads == 2
+
+
+async def test_many_requests_at_once_read_their_client_once() -> None:
+    clients = Clients()
+    _, key = await make(clients, "order:read")
+    authenticate = Authenticate(clients.find, FixedClock(NOW), lambda: 0.0)
+    await asyncio.gather(*(authenticate.client(key.text()) for _ in range(50)))
+    assert clients.reads == 1
 
 
 @pytest.mark.parametrize(

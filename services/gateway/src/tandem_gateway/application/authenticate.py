@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -21,8 +22,8 @@ class Authenticate:
     """Checks keys; a client read once is known for a few seconds.
 
     So a revoked key works for at most KNOWN_FOR_S on replicas that did not revoke it themselves,
-    and a busy key costs no query per request. Unknown ids are not remembered: they could be made
-    up by the million.
+    and a busy key costs no query per request, nor a hundred at once when it is read anew. Unknown
+    ids are not remembered: they could be made up by the million.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Authenticate:
         self._clock = clock
         self._monotonic_s = monotonic_s
         self._known: OrderedDict[str, tuple[ApiClient, float]] = OrderedDict()
+        self._reading: dict[str, asyncio.Future[ApiClient | None]] = {}
 
     async def client(self, key_text: str) -> ApiClient:
         """The active client of this key. Raises CredentialsRefused."""
@@ -53,6 +55,15 @@ class Authenticate:
         known = self._known.get(api_client_id)
         if known is not None and self._monotonic_s() < known[1]:
             return known[0]
+        reading = self._reading.get(api_client_id)
+        if reading is None:
+            reading = asyncio.ensure_future(self._read(api_client_id))
+            self._reading[api_client_id] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(api_client_id, None))
+        # Shielded: one sender that hangs up must not end the read the others wait for.
+        return await asyncio.shield(reading)
+
+    async def _read(self, api_client_id: str) -> ApiClient | None:
         client = await self._lookup(api_client_id)
         if client is not None:
             self._known[api_client_id] = (client, self._monotonic_s() + KNOWN_FOR_S)
