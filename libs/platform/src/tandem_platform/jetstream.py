@@ -178,6 +178,17 @@ class JetStream:
             raise BusUnavailable(f"{stream}: {error}") from error
         return name
 
+    async def redeliver(self, stream: str, durable: str) -> None:
+        """Lets a durable begin again after its last acknowledged message, at once.
+
+        For a new owner of the partition: what the old one fetched and never acknowledged would
+        come only after the ack wait. Servers before 2.14 cannot; there it is the ack wait.
+        """
+        try:
+            await self._api(f"CONSUMER.RESET.{stream}.{durable}", {})
+        except PublishRefused as error:
+            log.info("the durable cannot be reset", durable=durable, error=str(error))
+
     async def pending(self, stream: str, durable: str) -> int:
         """Messages a durable has not got acknowledged. Raises BusUnavailable.
 

@@ -62,6 +62,7 @@ class PartitionWorker:
         self._bus = bus
         self._applier = applier
         self._subscription: PullSubscription | None = None
+        self._began = False
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -109,6 +110,9 @@ class PartitionWorker:
         if self._subscription is None:
             name, stream = self._consumer.name, self._consumer.stream
             durable = await self._bus.ensure_consumer(name, stream, self.lease.partition)
+            if not self._began:
+                await self._bus.redeliver(stream, durable)
+                self._began = True
             self._subscription = PullSubscription(self._bus, stream, durable, BATCH_MESSAGES_MAX)
         return await self._subscription.fetch()
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from sqlalchemy import Row, text
 
@@ -34,8 +35,6 @@ POLL_S_MAX = 1.0
 BUS_AWAY_S = 0.25
 INCARNATION_CHECK_S = 5.0
 STOP_WAIT_S_MAX = 10.0
-# Headers of a sampled trace end so; only those get a publish span.
-_SAMPLED = "-01"
 
 # Per partition through its index: one condition over all of them would sort the whole backlog.
 _UNPUBLISHED = text("""
@@ -214,8 +213,7 @@ class Relay:
         event = event_of_row(row)
         headers = published_headers(event, self._source)
         subject = subject_of(event.event_type, row.part)
-        if headers.get("traceparent", "").endswith(_SAMPLED):
-            _publish_span(event, subject)
+        _publish_span(event, subject)
         suffix = f":{row.publication}" if row.publication else ""
         return Outgoing(subject, f"{event.event_id}{suffix}", event.payload, headers)
 
@@ -238,6 +236,8 @@ def event_of_row(row: Row[Any]) -> JournalEvent:
 
 def _publish_span(event: JournalEvent, subject: str) -> None:
     parent = telemetry.extract(event.headers)
+    if not trace.get_current_span(parent).get_span_context().trace_flags.sampled:
+        return
     attributes = {
         "messaging.system": "nats",
         "messaging.destination.name": subject,

@@ -105,10 +105,15 @@ async def test_a_gap_waits_while_the_source_is_away_and_other_keys_go_on(
         async with consuming(databases.new(), bus, journal) as projection:
             await publish(bus, [event("order-1", 3), event("order-2", 1)])
             await projection.has(1)
-            assert (await projection.runner.standing()).open_gaps == 1
+
+            async def gaps_are(count: int) -> bool:
+                return (await projection.runner.standing()).open_gaps == count
+
+            await eventually(lambda: gaps_are(1))
+            assert await projection.count() == 1
             journal.reachable = True
             await projection.has(4)
-            assert (await projection.runner.standing()).open_gaps == 0
+            await eventually(lambda: gaps_are(0))
 
 
 async def test_a_loss_that_nothing_follows_is_found_by_the_comparison(
