@@ -134,10 +134,10 @@ class CarryOutPayments:
         wait = None
         if isinstance(error, RateLimited):
             wait = timedelta(seconds=error.retry_after_seconds)
-        if isinstance(error, RateLimited | TemporarilyUnavailable | NotAuthorized):
-            command = command.certain()
+        in_vain = isinstance(error, RateLimited | TemporarilyUnavailable | NotAuthorized)
         detail = f"{type(error).__name__}: {error}"
-        later = command.postponed(self._parts.policy, self._parts.clock.now(), detail, wait)
+        asked = command.asked(in_vain=in_vain)
+        later = asked.postponed(self._parts.policy, self._parts.clock.now(), detail, wait)
         async with self._transactions() as transaction:
             await transaction.commands.save(later)
             await transaction.health.note(command.connection_id, detail)

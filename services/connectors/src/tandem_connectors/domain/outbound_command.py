@@ -70,6 +70,6 @@ class OutboundCommand:
             last_error=error[:ERROR_CHARACTERS_MAX],
         )
 
-    def certain(self) -> "OutboundCommand":
-        """The call surely had no effect."""
-        return replace(self, uncertain=False)
+    def asked(self, *, in_vain: bool) -> "OutboundCommand":
+        """After a call that failed: `in_vain` when it surely had no effect."""
+        return replace(self, uncertain=not in_vain)

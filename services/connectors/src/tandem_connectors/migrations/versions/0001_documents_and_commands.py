@@ -40,8 +40,6 @@ def upgrade() -> None:
                 UNIQUE (tenant, connection_id, event_key)
         ) WITH (fillfactor = 80)
     """)
-    # Text columns of JSON and XML compress well, but not while a webhook waits for its answer.
-    op.execute("ALTER TABLE inbound_document ALTER COLUMN payload SET COMPRESSION lz4")
     op.execute(
         "CREATE INDEX inbound_document_waiting ON inbound_document (received_at, id)"
         " WHERE state = 'RECEIVED'"
