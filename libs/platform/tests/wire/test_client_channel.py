@@ -10,7 +10,12 @@ import pytest
 from tandem.ops.v1 import operations_service_pb2 as pb
 from tandem.ops.v1 import operations_service_pb2_grpc as wire
 from tandem_platform import request_context
-from tandem_platform.grpc_client import PeerChannels, PeerUnknown, ServiceChannel
+from tandem_platform.grpc_client import (
+    PeerChannels,
+    PeerUnknown,
+    ServiceChannel,
+    channel_options,
+)
 from tandem_platform.grpc_server import GrpcServer
 from tandem_platform.internal_token import TokenSigner, TokenVerifier, generate_key_pair
 from tandem_platform.remote_error import RemoteError
@@ -21,6 +26,7 @@ from tandem_testing.grpc_wire import SERVICE, TENANT, caller, serve_in_process
 from .operations_double import Operations
 
 READ = pb.GetServiceStatusRequest()
+DOWN_S = 3.0
 RECONNECT_S_MAX = 2.0
 
 
@@ -102,7 +108,7 @@ async def test_a_peer_killed_and_started_again_is_reached_again_soon() -> None:
         await stub.GetServiceStatus(READ)
         await server.stop()
         # Long enough down for the back-off to grow to its limit.
-        down_until = time.monotonic() + 3
+        down_until = time.monotonic() + DOWN_S
         while time.monotonic() < down_until:
             with pytest.raises(RemoteError) as caught:
                 await stub.GetServiceStatus(READ, timeout=0.5)
@@ -128,3 +134,9 @@ async def test_a_peer_without_an_address_is_named() -> None:
     peers = PeerChannels(ServiceSettings(service_name="orders"))
     with pytest.raises(PeerUnknown, match="finance-posting"):
         peers["finance-posting"]
+
+
+def test_the_pause_between_attempts_to_reconnect_stays_under_a_second() -> None:
+    """grpc's own limit is two minutes, which only shows after a long outage."""
+    options = dict(channel_options(ServiceSettings(service_name="orders")))
+    assert options["grpc.max_reconnect_backoff_ms"] <= 1_000
