@@ -21,8 +21,9 @@ from tandem_platform.partitions import partition_of
 # Below the server's 1 MiB, with room for headers; a larger event would block its partition.
 PAYLOAD_BYTES_MAX = 900_000
 
-# Header values are visible ASCII; everything else is percent-encoded, as CloudEvents does it.
-_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+# Header values are visible ASCII; everything else is percent-encoded, as CloudEvents does it. So is
+# the space: NATS trims values.
+_PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 
 @dataclass(frozen=True)

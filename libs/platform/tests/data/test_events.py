@@ -22,7 +22,7 @@ from tandem_platform.jetstream import JetStream
 from tandem_platform.version_gate import KeyState, plan
 
 from .conftest import Databases
-from .harness import TENANT, DirectJournal, consuming, event, producing
+from .harness import TENANT, DirectJournal, consuming, event, eventually, producing
 
 KEYS = ("a", "b")
 
@@ -139,13 +139,15 @@ async def test_one_trace_spans_recording_publishing_and_applying(
                 trace_id = telemetry.current_trace_id()
                 await producer.step("order-1", "poison")
                 await producer.step("order-2")
-            await projection.has(1)
 
             def named(name: str) -> list[ReadableSpan]:
                 return [s for s in spans.get_finished_spans() if s.name == name]
 
-            published = named("publish OrderRejected")
-            refused = named("process OrderRejected")
+            async def all_seen() -> bool:
+                counts = [len(named(f"{step} OrderRejected")) for step in ("publish", "process")]
+                return counts == [2, 1]
+
+            await eventually(all_seen)
+            published, refused = (named(f"{s} OrderRejected") for s in ("publish", "process"))
     assert {f"{s.context.trace_id:032x}" for s in [*published, *refused]} == {trace_id}
-    assert len(published) == 2
     assert [s.attributes["error.type"] for s in refused if s.attributes] == ["Refused"]
