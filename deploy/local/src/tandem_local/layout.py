@@ -36,7 +36,8 @@ def choose_ports() -> Ports:
     base = os.environ.get("PORT_BASE", "")
     count = 4 + len(SERVICES)
     numbers = [int(base) + n for n in range(count)] if base else [free_port() for _ in range(count)]
-    return Ports(*numbers[:4], grpc=dict(zip(SERVICES, numbers[4:], strict=True)))
+    http, postgres, nats, payments, *grpc = numbers
+    return Ports(http, postgres, nats, payments, dict(zip(SERVICES, grpc, strict=True)))
 
 
 @dataclass(frozen=True)

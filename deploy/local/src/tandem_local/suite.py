@@ -1,7 +1,7 @@
 """The whole suite on one machine: starts, watches, restarts and stops its processes.
 
-Postgres and NATS are embedded unless ``DATABASE_URL`` or ``NATS_URL`` name real ones. A process that
-dies is started again, with a pause that grows; the services themselves lose and double nothing.
+Postgres and NATS are embedded unless ``DATABASE_URL`` or ``NATS_URL`` name real ones. A process
+that dies is started again, with a pause that grows; services themselves lose and double nothing.
 """
 
 from __future__ import annotations
