@@ -16,7 +16,7 @@ from rich.table import Table
 from tandem_platform.remote_error import RemoteError
 
 from tandem_local.day import DayResult, TradingDay
-from tandem_local.layout import Layout, Running, default_data_dir
+from tandem_local.layout import Layout, Running
 from tandem_local.operator_calls import WITH_OPERATIONS, OperatorCalls
 from tandem_local.report import print_report
 from tandem_local.rest_client import NotReached, RestClient
@@ -27,7 +27,10 @@ dlq = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be ap
 app.add_typer(dlq, name="dlq")
 console = Console()
 
-DataDir = Annotated[Path, typer.Option("--data", help="Folder of the suite's data.")]
+DATA = Path("data")
+DataDir = Annotated[
+    Path, typer.Option("--data", envvar="TANDEM_DATA", help="Folder of the suite's data.")
+]
 
 
 def _layout(data: Path) -> Layout:
@@ -40,7 +43,7 @@ def _rest(layout: Layout, running: Running) -> RestClient:
 
 @app.command()
 def up(
-    data: DataDir = default_data_dir(),
+    data: DataDir = DATA,
     day: Annotated[bool, typer.Option(help="Play a trading day once everything runs.")] = True,
     stay: Annotated[bool, typer.Option(help="Keep serving after the day.")] = True,
 ) -> None:
@@ -79,7 +82,7 @@ def _play(suite: Suite, failed: list[Exception], stop: threading.Event, stay: bo
 
 
 @app.command("day")
-def play_another_day(data: DataDir = default_data_dir()) -> None:
+def play_another_day(data: DataDir = DATA) -> None:
     """Plays another trading day on the running suite and prints its report."""
     layout = _layout(data)
     try:
@@ -110,7 +113,7 @@ def play_day(layout: Layout, running: Running) -> DayResult:
 
 
 @app.command()
-def status(data: DataDir = default_data_dir()) -> None:
+def status(data: DataDir = DATA) -> None:
     """Health of the services, relay lag, gaps, dead letters."""
     layout = _layout(data)
     found = OperatorCalls(layout, Running.read(layout)).statuses()
@@ -143,7 +146,7 @@ def status(data: DataDir = default_data_dir()) -> None:
 
 
 @app.command()
-def trace(order: str, data: DataDir = default_data_dir()) -> None:
+def trace(order: str, data: DataDir = DATA) -> None:
     """An order's story: every step with its time and trace. ORDER is an id, external id or name."""
     layout = _layout(data)
     rest = _rest(layout, Running.read(layout))
@@ -176,7 +179,7 @@ def _find_order(rest: RestClient, name: str) -> dict[str, Any]:
 
 
 @dlq.command("list")
-def dlq_list(data: DataDir = default_data_dir()) -> None:
+def dlq_list(data: DataDir = DATA) -> None:
     """Open dead letters of all services, and parked documents of the connectors."""
     layout = _layout(data)
     running = Running.read(layout)
@@ -194,7 +197,7 @@ def dlq_list(data: DataDir = default_data_dir()) -> None:
 
 
 @dlq.command("show")
-def dlq_show(letter_id: str, data: DataDir = default_data_dir()) -> None:
+def dlq_show(letter_id: str, data: DataDir = DATA) -> None:
     """One dead letter with its payload (personal fields masked)."""
     layout = _layout(data)
     service, letter = OperatorCalls(layout, Running.read(layout)).dead_letter(letter_id)
@@ -205,7 +208,7 @@ def dlq_show(letter_id: str, data: DataDir = default_data_dir()) -> None:
 @dlq.command("requeue")
 def dlq_requeue(
     letter_id: str,
-    data: DataDir = default_data_dir(),
+    data: DataDir = DATA,
     payload: Annotated[Path | None, typer.Option(help="File with a repaired payload.")] = None,
 ) -> None:
     """Sends a dead letter round again, as it is or repaired."""
@@ -223,7 +226,7 @@ def replay(
     aggregate_type: Annotated[str, typer.Option(help="Only this kind, for example order.")] = "",
     aggregate_id: Annotated[str, typer.Option(help="Only this one.")] = "",
     dry_run: Annotated[bool, typer.Option(help="Only count.")] = True,
-    data: DataDir = default_data_dir(),
+    data: DataDir = DATA,
 ) -> None:
     """Publishes events of SERVICE's journal again; consumers drop what they applied before."""
     layout = _layout(data)

@@ -108,8 +108,3 @@ class Running:
     def rest(self) -> str:
         """Base address of the REST door."""
         return f"http://127.0.0.1:{self.ports.http}"
-
-
-def default_data_dir() -> Path:
-    """``TANDEM_DATA`` or ``./data``."""
-    return Path(os.environ.get("TANDEM_DATA", "data")).resolve()

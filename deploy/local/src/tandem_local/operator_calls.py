@@ -9,7 +9,10 @@ from typing import TypeVar
 
 from tandem.ops.v1 import operations_service_pb2 as api
 from tandem.ops.v1.dead_letter_pb2 import DeadLetter
-from tandem.ops.v1.operations_service_pb2_grpc import OperationsServiceStub
+from tandem.ops.v1.operations_service_pb2_grpc import (
+    OperationsServiceAsyncStub,
+    OperationsServiceStub,
+)
 from tandem_platform.grpc_client import ServiceChannel
 from tandem_platform.remote_error import RemoteError
 from tandem_platform.request_context import Caller
@@ -85,11 +88,11 @@ class OperatorCalls:
         )
         return self._call(service, lambda stub: stub.ReplayEvents(request))
 
-    def _call(self, service: str, call: Callable[[OperationsServiceStub], Awaitable[T]]) -> T:
+    def _call(self, service: str, call: Callable[[OperationsServiceAsyncStub], Awaitable[T]]) -> T:
         return asyncio.run(self._call_async(service, call))
 
     async def _call_async(
-        self, service: str, call: Callable[[OperationsServiceStub], Awaitable[T]]
+        self, service: str, call: Callable[[OperationsServiceAsyncStub], Awaitable[T]]
     ) -> T:
         port = self._running.ports.grpc[service]
         settings = ServiceSettings(

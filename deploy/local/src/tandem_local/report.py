@@ -1,4 +1,4 @@
-"""The day on one page: orders, stock, journals, balance, exceptions, and how to follow one order."""
+"""The day on one page: orders, stock, journals, balance, exceptions, and an order to follow."""
 
 from __future__ import annotations
 
