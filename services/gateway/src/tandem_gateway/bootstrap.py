@@ -12,6 +12,7 @@ from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.request_context import current_caller
 from tandem_platform.service_wiring import purge_loop
 
+from tandem_gateway.adapters.access_tokens import JwtAccessTokens
 from tandem_gateway.adapters.postgres.api_client_repository import PostgresClientLookup
 from tandem_gateway.application.authenticate import Authenticate, ConnectionRates, RequestRates
 from tandem_gateway.application.manage_api_clients import (
@@ -22,6 +23,7 @@ from tandem_gateway.bootstrap_key import store_bootstrap_key
 from tandem_gateway.entrypoints.grpc_api_client_service import ApiClientParts, ApiClientService
 from tandem_gateway.entrypoints.rest.http_routes import RouteTable, public_routes
 from tandem_gateway.entrypoints.rest.ingress_endpoints import FileEndpoint, WebhookEndpoint
+from tandem_gateway.entrypoints.rest.oauth_endpoint import OAuthEndpoint
 from tandem_gateway.entrypoints.rest.rest_app import OTHER_DOORS, RestEndpoints, rest_app
 from tandem_gateway.entrypoints.rest.rest_server import RestServer
 from tandem_gateway.entrypoints.rest.rpc_endpoint import RpcEndpoint
@@ -39,8 +41,12 @@ async def build(runtime: Runtime) -> ServiceParts:
     if not isinstance(settings, GatewaySettings):
         raise TypeError("the gateway needs GatewaySettings")
     await store_bootstrap_key(settings, runtime, known_scopes())
+    key_file = settings.signing_key_file
     authenticate = Authenticate(
-        PostgresClientLookup(runtime.database), runtime.clock, time.monotonic
+        PostgresClientLookup(runtime.database),
+        runtime.clock,
+        time.monotonic,
+        JwtAccessTokens.read(key_file) if key_file else None,
     )
     writes = IdempotentWrites(runtime.units, runtime.clock)
     peers = PeerChannels(_with_itself(settings), identity=current_caller)
@@ -77,6 +83,7 @@ def _endpoints(
             own_identity(settings), peers, webhook_rates, settings.webhook_bytes_max
         ),
         files=FileEndpoint(authenticate, peers, rates, settings.file_bytes_max),
+        oauth=OAuthEndpoint(authenticate),
         health=runtime.health,
         version=version("tandem-gateway"),
     )

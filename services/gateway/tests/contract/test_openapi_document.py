@@ -40,7 +40,8 @@ def test_every_public_rpc_has_an_operation_with_description_scopes_and_problems(
             service, method = rpc.name.rsplit(".", 1)[1].split("/")
             operation = described[f"{service}_{method}"]
             assert operation["summary"], rpc.name
-            assert operation["security"] == [{"apiKey": list(rpc.scopes)}], rpc.name
+            scopes = list(rpc.scopes)
+            assert operation["security"] == [{"apiKey": scopes}, {"oauth2": scopes}], rpc.name
             assert "default" in operation["responses"], rpc.name
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from tandem_core.clock import Clock
 
@@ -18,6 +20,26 @@ KNOWN_CLIENTS_MAX = 10_000
 KNOWN_FOR_S = 5.0
 
 
+@dataclass(frozen=True)
+class AccessGrant:
+    """What an access token allows: some scopes of one client."""
+
+    client_id: str
+    scopes: frozenset[str]
+
+
+class AccessTokens(Protocol):
+    """Makes and reads access tokens."""
+
+    def issue(self, grant: AccessGrant) -> tuple[str, int]:
+        """A token for the grant, and the seconds it lives."""
+        ...
+
+    def read_grant(self, token: str) -> AccessGrant:
+        """The grant in a token. Raises CredentialsRefused."""
+        ...
+
+
 class Authenticate:
     """Checks keys; a client read once is known for a few seconds.
 
@@ -27,23 +49,39 @@ class Authenticate:
     """
 
     def __init__(
-        self, lookup: ClientLookup, clock: Clock, monotonic_s: Callable[[], float]
+        self,
+        lookup: ClientLookup,
+        clock: Clock,
+        monotonic_s: Callable[[], float],
+        tokens: AccessTokens | None = None,
     ) -> None:
         self._lookup = lookup
         self._clock = clock
         self._monotonic_s = monotonic_s
+        self.tokens = tokens
         self._known: OrderedDict[str, tuple[ApiClient, float]] = OrderedDict()
         self._reading: dict[str, asyncio.Future[ApiClient | None]] = {}
 
-    async def client(self, key_text: str) -> ApiClient:
-        """The active client of this key. Raises CredentialsRefused."""
-        key = ApiKey.parse(key_text)
-        if key is None:
+    async def client(self, credential: str) -> ApiClient:
+        """The active client of a key, or of an access token. Raises CredentialsRefused.
+
+        The client of a token is looked up too: revoking it ends its tokens as well.
+        """
+        key = ApiKey.parse(credential)
+        if key is not None:
+            client = await self._active(key.client_id)
+            if not key.opens(client.secret_hash):
+                raise CredentialsRefused
+            return client
+        if self.tokens is None:
             raise CredentialsRefused
-        client = await self._find(key.client_id)
-        if client is None or not key.opens(client.secret_hash):
-            raise CredentialsRefused
-        if client.state(self._clock.now()) is not ApiClientState.ACTIVE:
+        grant = self.tokens.read_grant(credential)
+        client = await self._active(grant.client_id)
+        return replace(client, scopes=client.scopes & grant.scopes)
+
+    async def _active(self, api_client_id: str) -> ApiClient:
+        client = await self._find(api_client_id)
+        if client is None or client.state(self._clock.now()) is not ApiClientState.ACTIVE:
             raise CredentialsRefused
         return client
 

@@ -20,6 +20,7 @@ from tandem_gateway.entrypoints.rest.ingress_endpoints import (
     FileEndpoint,
     WebhookEndpoint,
 )
+from tandem_gateway.entrypoints.rest.oauth_endpoint import OAUTH_ROUTE, OAuthEndpoint
 from tandem_gateway.entrypoints.rest.openapi.document import openapi_document
 from tandem_gateway.entrypoints.rest.path_template import compile_template
 from tandem_gateway.entrypoints.rest.rpc_endpoint import RpcEndpoint
@@ -30,6 +31,7 @@ OPENAPI_ROUTE = "/openapi.json"
 OTHER_DOORS = tuple(
     (compile_template(path), verb)
     for path, verb in (
+        (OAUTH_ROUTE, "POST"),
         (WEBHOOK_ROUTE, "POST"),
         (FILE_ROUTE, "PUT"),
         (OPENAPI_ROUTE, "GET"),
@@ -50,6 +52,7 @@ class RestEndpoints:
     rpcs: RpcEndpoint
     webhooks: WebhookEndpoint
     files: FileEndpoint
+    oauth: OAuthEndpoint
     health: Health
     version: str
 
@@ -79,6 +82,7 @@ def rest_app(endpoints: RestEndpoints) -> Starlette:
             Route(OPENAPI_ROUTE, openapi, methods=["GET"]),
             Route(problem_pages.LIST_ROUTE, problem_pages.list_problems, methods=["GET"]),
             Route(problem_pages.PAGE_ROUTE, problem_pages.show_problem, methods=["GET"]),
+            Route(OAUTH_ROUTE, _as_endpoint(endpoints.oauth), methods=["POST"]),
             Route(WEBHOOK_ROUTE, _as_endpoint(endpoints.webhooks), methods=["POST"]),
             Route(FILE_ROUTE, _as_endpoint(endpoints.files), methods=["PUT"]),
             Route(ANY_PATH, _as_endpoint(endpoints.rpcs), methods=ALL_METHODS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
@@ -19,10 +19,11 @@ from tandem_gateway.entrypoints.rest.openapi.message_schemas import (
 )
 
 SECURITY = "apiKey"
+OAUTH = "oauth2"
 QUERY_DEPTH_MAX = 3
 
 
-def openapi_document(routes: Iterable[HttpRoute], version: str) -> dict[str, Any]:
+def openapi_document(routes: Sequence[HttpRoute], version: str) -> dict[str, Any]:
     """The document; ``version`` is that of the product."""
     index = read_contracts()
     schemas = MessageSchemas(index)
@@ -51,7 +52,8 @@ def openapi_document(routes: Iterable[HttpRoute], version: str) -> dict[str, Any
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, `tdm_<environment>_<id>_<secret>`.",
-                }
+                },
+                OAUTH: _oauth(routes),
             },
         },
     }
@@ -94,7 +96,7 @@ class _Operation:
                 },
                 "default": {"$ref": "#/components/responses/Problem"},
             },
-            "security": [{SECURITY: list(rpc.scopes)}],
+            "security": [{SECURITY: list(rpc.scopes)}, {OAUTH: list(rpc.scopes)}],
         }
         if self._route.body:
             operation["requestBody"] = self._body()
@@ -151,6 +153,13 @@ class _Operation:
     def _field(self, name: str) -> FieldDescriptorProto:
         fields = self._schemas.fields(self._input)
         return next(field for field in fields if field.name == name)
+
+
+def _oauth(routes: Sequence[HttpRoute]) -> dict[str, Any]:
+    scopes = sorted({scope for route in routes for scope in route.rpc.scopes})
+    told = {scope: "{} of area {}".format(*scope.split(":")[::-1]) for scope in scopes}
+    flow = {"tokenUrl": "/oauth/token", "scopes": told}
+    return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 
 def _needs_items(schema: JsonSchema) -> bool:
