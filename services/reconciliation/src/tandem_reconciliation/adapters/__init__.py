@@ -1,0 +1,1 @@
+"""Postgres and wire behind the ports."""

@@ -1,0 +1,1 @@
+"""Use cases: read, judge, save, in one transaction."""

@@ -1,0 +1,1 @@
+"""Doors: rpcs, consumers, loops."""
