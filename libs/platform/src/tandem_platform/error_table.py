@@ -105,7 +105,7 @@ def to_status(error: BaseException) -> status_pb2.Status:
     """The status sent for an exception, with its details."""
     if isinstance(error, RemoteError):
         return _passed_on(error)
-    reason = error.reason if isinstance(error, DomainError) else reason_of_store_error(error)
+    reason = error.reason if isinstance(error, DomainError) else _reason_of_fault(error)
     entry = error_entry(reason) if reason else None
     if entry is None or not isinstance(error, DomainError):
         entry = entry or error_entries()[INTERNAL]
@@ -116,6 +116,13 @@ def to_status(error: BaseException) -> status_pb2.Status:
     for detail in error_details.details_of(error):
         _attach(status, detail)
     return status
+
+
+def _reason_of_fault(error: BaseException) -> str:
+    # What a generated servicer raises for an rpc its subclass does not serve.
+    return (
+        "UNIMPLEMENTED" if isinstance(error, NotImplementedError) else reason_of_store_error(error)
+    )
 
 
 def _message(error: DomainError, entry: ErrorEntry) -> str:

@@ -65,6 +65,19 @@ async def test_a_domain_error_with_an_undocumented_reason_leaks_no_text() -> Non
     assert "hunter2" not in error.message
 
 
+async def test_an_rpc_a_service_does_not_serve_is_unimplemented() -> None:
+    async with serve_in_process([Operations(never)]) as channel:
+        stub = wire.OperationsServiceStub(channel)
+        with pytest.raises(RemoteError) as caught:
+            await stub.ListDeadLetters(pb.ListDeadLettersRequest())
+    assert caught.value.code is grpc.StatusCode.UNIMPLEMENTED
+    assert caught.value.reason == "UNIMPLEMENTED"
+
+
+async def never() -> None:
+    raise AssertionError("not called")
+
+
 async def test_a_typed_error_survives_the_trip_with_its_fields() -> None:
     error = await error_of(NotFound("order", "o-1"))
     assert error.code is grpc.StatusCode.NOT_FOUND

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
@@ -104,6 +105,9 @@ class OtlpSink:
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2))
         register: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
         register(_Collector(self._take), self._server)
+        register_metrics: Any = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+        register_metrics(_MetricsCollector(self._take_metrics), self._server)
+        self._metric_names: set[tuple[str, str]] = set()
         self.port = self._server.add_insecure_port("127.0.0.1:0")
 
     @property
@@ -165,6 +169,16 @@ class OtlpSink:
             )
         return self.trace(trace_id)
 
+    def metric_names(self, service: str) -> set[str]:
+        """Names of the metrics a service has exported."""
+        with self._arrived:
+            return {name for owner, name in self._metric_names if owner == service}
+
+    def _take_metrics(self, service: str, names: Iterable[str]) -> None:
+        with self._arrived:
+            self._metric_names.update((service, name) for name in names)
+            self._arrived.notify_all()
+
     def _take(self, spans: Iterable[SinkSpan]) -> None:
         with self._arrived:
             self._spans.extend(spans)
@@ -187,6 +201,24 @@ class _Collector(trace_service_pb2_grpc.TraceServiceServicer):
             for scope in resource_spans.scope_spans:
                 self._take([_span(service, span) for span in scope.spans])
         return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class _MetricsCollector(metrics_service_pb2_grpc.MetricsServiceServicer):
+    """The OTLP service for metrics; keeps their names."""
+
+    def __init__(self, take: Callable[[str, Iterable[str]], None]) -> None:
+        self._take = take
+
+    def Export(  # noqa: N802 - named by OTLP
+        self, request: metrics_service_pb2.ExportMetricsServiceRequest, _context: Any
+    ) -> metrics_service_pb2.ExportMetricsServiceResponse:
+        """Keeps the names."""
+        for resource_metrics in request.resource_metrics:
+            attributes = _text_attributes(resource_metrics.resource.attributes)
+            for scope in resource_metrics.scope_metrics:
+                names = [metric.name for metric in scope.metrics]
+                self._take(attributes.get("service.name", ""), names)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
 def _span(service: str, span: trace_pb2.Span) -> SinkSpan:

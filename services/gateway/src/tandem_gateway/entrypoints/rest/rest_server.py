@@ -39,6 +39,8 @@ class RestServer:
                 ws="none",
                 loop="none",
                 lifespan="off",
+                # Nothing here looks at the sender's address, and a header could only lie about it.
+                proxy_headers=False,
                 access_log=False,
                 log_config=None,
                 server_header=False,
