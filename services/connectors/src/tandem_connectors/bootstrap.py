@@ -7,13 +7,13 @@ from tandem_connector_sdk.plugin import Client, Link, Plugin
 from tandem_connector_sdk.ports import PaymentPusher, Poller
 from tandem_connector_sdk.registry import load_connectors
 from tandem_platform.background_loop import BackgroundLoop
-from tandem_platform.consumer import ConsumerParts, ConsumerRunner
 from tandem_platform.fault_points import fp
 from tandem_platform.idempotency import IdempotentWrites
-from tandem_platform.journal_reader import JournalClient
 from tandem_platform.process import Runtime, ServiceParts
+from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
 from tandem_connectors.adapters.connection_file import load_connections
+from tandem_connectors.adapters.postgres.connection_rows import PendingCommands
 from tandem_connectors.adapters.postgres.transaction import PostgresTransactions
 from tandem_connectors.adapters.trace_context import TelemetryTraces
 from tandem_connectors.adapters.wire.event_mapping import ContractEncoder
@@ -60,10 +60,19 @@ async def build(runtime: Runtime) -> ServiceParts:
     received = TranslateReceived(common.transactions, common.translate, fp)
     translation = translation_loop(received, common.settings.translate_interval_ms)
     payments = _payments_loop(common)
+    events = OrderEvents(
+        QueuePayment(common.book), runtime.clock, common.settings.replica, payments.poke
+    )
+    runners = consumer_runners(runtime, {ORDERS: events.consumer()})
+    writes = IdempotentWrites(runtime.units, runtime.clock)
+    figures = PendingCommands(runtime.database)
     return ServiceParts(
-        servicers=_servicers(common, translation),
-        consumers=[_consumer(common, payments)],
-        loops=[translation, payments, *_poll_loops(common)],
+        servicers=[
+            *_servicers(common, writes, translation),
+            *platform_servicers(runtime, runners, writes, pending_commands=figures.count),
+        ],
+        consumers=runners,
+        loops=[translation, payments, *_poll_loops(common), purge_loop(writes)],
         closers=[client.close for client in common.clients.values()],
     )
 
@@ -100,7 +109,9 @@ def _open_clients(book: ConnectionBook) -> dict[str, Client]:
     }
 
 
-def _servicers(common: _Common, translation: BackgroundLoop) -> list[object]:
+def _servicers(
+    common: _Common, writes: IdempotentWrites, translation: BackgroundLoop
+) -> list[object]:
     runtime = common.runtime
     receive = ReceivePayload(
         common.transactions, common.book, TelemetryTraces(), runtime.clock, runtime.ids
@@ -110,7 +121,7 @@ def _servicers(common: _Common, translation: BackgroundLoop) -> list[object]:
         InboundDocumentService(
             common.transactions,
             RetryInboundDocumentHandler(common.translate),
-            IdempotentWrites(runtime.units, runtime.clock),
+            writes,
             runtime.page_tokens,
         ),
         ConnectionService(common.book, runtime.database, runtime.page_tokens),
@@ -150,18 +161,3 @@ def _poll_loops(common: _Common) -> list[BackgroundLoop]:
             name = f"{item.connection.id} {stream}"
             loops.append(poll_loop(name, poll, item.connection.poll_interval_s))
     return loops
-
-
-def _consumer(common: _Common, payments: PaymentsLoop) -> ConsumerRunner:
-    runtime, settings = common.runtime, common.settings
-    events = OrderEvents(QueuePayment(common.book), runtime.clock, settings.replica, payments.poke)
-    parts = ConsumerParts(
-        units=runtime.units,
-        bus=runtime.bus,
-        clock=runtime.clock,
-        ids=runtime.ids,
-        partitions=settings.partitions,
-        replica=settings.replica,
-    )
-    journal = JournalClient(runtime.peers[ORDERS], ORDERS)
-    return ConsumerRunner(events.consumer(), parts, journal)

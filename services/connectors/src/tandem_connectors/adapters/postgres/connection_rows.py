@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tandem_platform.database import Database
 
 from tandem_connectors.application.ports import CursorMove
 
@@ -38,6 +39,7 @@ _HEALTH = text("""
     SELECT connection_id, detail FROM connection_health
     WHERE connection_id = ANY(CAST(:ids AS text[]))
 """)
+_PENDING = text("SELECT count(*) FROM outbound_command WHERE state <> 'DONE'")
 
 
 class CursorRows:
@@ -71,6 +73,18 @@ class HealthRows:
     async def note(self, connection_id: str, detail: str) -> None:
         """How the last call went; empty when it worked."""
         await self._connection.execute(_NOTE, {"id": connection_id, "detail": detail[:500]})
+
+
+class PendingCommands:
+    """How many commands of all tenants are not done, for the service's status."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count(self) -> int:
+        """Those that wait and those given up."""
+        async with self._database.transaction() as connection:
+            return int((await connection.execute(_PENDING)).scalar_one())
 
 
 @dataclass
