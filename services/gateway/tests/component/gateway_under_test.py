@@ -7,7 +7,7 @@ import json
 import secrets
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +120,3 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert body["detail"]
     assert body["instance"] == response.request.url.path
     return body
-
-
-Effect = Callable[[Any], Any]
