@@ -79,6 +79,11 @@ async def test_duplicates_and_disorder_of_the_bus_have_no_effect(
             await projection.has(6)
             assert await projection.out_of_order() == 0
 
+            async def all_acknowledged() -> bool:
+                return (await projection.runner.standing()).pending == 0
+
+            await eventually(all_acknowledged)
+
 
 async def test_a_missing_version_is_read_from_the_journal_of_its_source(
     databases: Databases, bus: JetStream

@@ -134,7 +134,7 @@ async def test_one_trace_spans_recording_publishing_and_applying(
     telemetry.setup("test", span_processor=SimpleSpanProcessor(spans))
     async with producing(databases.new(), bus) as producer:
         journal = DirectJournal(producer.database)
-        async with consuming(databases.new(), bus, journal) as projection:
+        async with consuming(databases.new(), bus, journal):
             with telemetry.span("command"):
                 trace_id = telemetry.current_trace_id()
                 await producer.step("order-1", "poison")

@@ -106,6 +106,31 @@ async def test_a_stream_that_went_back_in_time_gets_its_lost_messages_again(
         await eventually(twice)
 
 
+async def test_a_stream_made_anew_and_filled_further_than_before_gets_everything_again(
+    databases: Databases, bus: JetStream
+) -> None:
+    async with producing(databases.new(), bus) as producer:
+        assert producer.relay is not None
+        await producer.step("order-1")
+        await producer.step("order-1")
+
+        async def published() -> bool:
+            return await producer.unpublished() == 0
+
+        await eventually(published)
+        # As remembered from an earlier life of the stream that had got less far.
+        async with producer.database.transaction() as connection:
+            await connection.exec_driver_sql(
+                "UPDATE stream_incarnation SET created = 'an earlier life', last_seq = 1"
+            )
+        await producer.relay._check_incarnation()
+
+        async def twice() -> bool:
+            return (await bus.stream_state(STREAM)).last_seq == 4
+
+        await eventually(twice)
+
+
 async def test_two_replicas_share_the_partitions_and_publish_each_event_once(
     databases: Databases, bus: JetStream
 ) -> None:
