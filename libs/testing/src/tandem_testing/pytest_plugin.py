@@ -55,7 +55,7 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> Callable[[str], str]
 
     def template_of(package: str) -> str:
         # Imported here: a plug-in is loaded by every pytest run, also by those without a database.
-        from tandem_platform import migrations
+        import tandem_platform.migrations as migrations
 
         name = f"template_{package}"
         if name not in made:
