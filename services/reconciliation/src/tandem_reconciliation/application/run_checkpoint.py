@@ -20,7 +20,7 @@ class RunCheckpoint:
     tenant: str
     checkpoint: Checkpoint
     run_id: str
-    materiality: Materiality = Materiality()
+    materiality: Materiality
 
     async def handle(self, transaction: ReconciliationTransaction, now: datetime) -> CheckpointRun:
         """Opens, keeps and resolves exceptions; returns the counts."""

@@ -1,4 +1,4 @@
-"""Checkpoints: which two sides must agree, for how long one may wait, and what a break is called."""
+"""Checkpoints: which two sides must agree, how long one may wait, and what a break is called."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def _may_wait(checkpoint: Checkpoint, group: Group, now: datetime) -> bool:
         return now - group.left.first_at < checkpoint.left_waits
     if group.left is None and group.right is not None:
         return now - group.right.first_at < checkpoint.right_waits
-    assert group.left is not None and group.right is not None
+    assert group.left is not None
+    assert group.right is not None, "a group has at least one side"
     if group.left.amount > group.right.amount:
         return now - group.left.first_at < checkpoint.left_waits
     return False

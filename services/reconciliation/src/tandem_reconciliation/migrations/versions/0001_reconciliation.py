@@ -14,7 +14,8 @@ def upgrade() -> None:
             tenant text NOT NULL, checkpoint text NOT NULL, side text NOT NULL,
             key text NOT NULL, group_key text NOT NULL, amount bigint NOT NULL,
             currency_code text NOT NULL, order_id text NOT NULL, detail text NOT NULL,
-            occurred_at timestamptz NOT NULL, observed_at timestamptz NOT NULL, trace_id text NOT NULL,
+            occurred_at timestamptz NOT NULL, observed_at timestamptz NOT NULL,
+            trace_id text NOT NULL,
             PRIMARY KEY (tenant, checkpoint, side, key)
         )
     """)
