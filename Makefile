@@ -48,3 +48,57 @@ fmt: install ## Format Python and protos
 lock: install ## Lock requirements.in anew: versions and hashes, no addresses
 	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install --quiet uv
 	@build/lock-venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 requirements.in -o requirements.txt
+
+DATA ?= data
+DAY ?= 1
+PACKAGES := $(shell ls -d libs/*/src/tandem_* libs/connectors/*/src/tandem_* services/*/src/tandem_* deploy/local/src/tandem_* 2>/dev/null | xargs -n1 basename | sort -u)
+RELEASED := $(sort $(wildcard proto/released/*.binpb))
+NEWEST := $(lastword $(RELEASED))
+
+.PHONY: run
+run: install ## Start everything, play a trading day, print the report, keep serving (DAY=0 only serves)
+	@$(BIN)/tandem up --data $(DATA) $(if $(filter 0,$(DAY)),--no-day,--day)
+
+.PHONY: day
+day: install ## Play another trading day on the running suite
+	@$(BIN)/tandem day --data $(DATA)
+
+.PHONY: clean-data
+clean-data: install ## Remove the data of `make run`
+	@$(BIN)/tandem clean --data $(DATA)
+
+.PHONY: test
+test: install ## All tests, on embedded Postgres and NATS
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: install ## ruff, format, mypy strict, import-linter, buf lint, buf format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/buf lint $(IMAGE) --path tandem
+	@$(BIN)/buf format --diff --exit-code proto
+	@$(MAKE) breaking
+
+.PHONY: breaking
+breaking: install ## Compare the contracts with the last release (FILE) and all older ones (WIRE_JSON)
+	@$(BIN)/buf breaking $(IMAGE) --path tandem --against $(NEWEST)
+	@for image in $(RELEASED); do $(BIN)/buf breaking $(IMAGE) --path tandem --against $$image --config '{"version":"v2","breaking":{"use":["WIRE_JSON"]}}'; done
+
+.PHONY: release-contracts
+release-contracts: contracts ## Keep today's contracts as released (VERSION=v0.2.0)
+	@test -n "$(VERSION)" || { echo "say VERSION=v0.2.0"; exit 1; }
+	@mkdir -p proto/released && cp $(IMAGE) proto/released/$(VERSION).binpb
+
+.PHONY: bench
+bench: install ## Measure: reserve, relay, postings, orders through REST, start-up; table and build/bench/*.json
+	@for bench in tests/performance/bench_*.py; do $(BIN)/python $$bench; done
+
+.PHONY: new-connector
+new-connector: install ## Skeleton of a connector that passes the conformance suite (NAME=magento)
+	@$(BIN)/python -m tandem_local.scaffold connector "$(NAME)"
+
+.PHONY: new-rpc
+new-rpc: install ## Contract stub and test for a new rpc (AREA=order SERVICE=OrderService RPC=HoldOrder)
+	@$(BIN)/python -m tandem_local.scaffold rpc "$(AREA)" "$(SERVICE)" "$(RPC)"
