@@ -8,6 +8,7 @@ from tandem_connector_sdk.ports import PaymentPusher, Poller
 from tandem_connector_sdk.registry import load_connectors
 from tandem_platform.background_loop import BackgroundLoop
 from tandem_platform.fault_points import fp
+from tandem_platform.group_commit import GroupCommit
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
@@ -27,8 +28,15 @@ from tandem_connectors.application.poll_provider import PollParts, PollProvider
 from tandem_connectors.application.queue_payment import QueuePayment
 from tandem_connectors.application.receive_payload import ReceivePayload
 from tandem_connectors.application.retry_inbound_document import RetryInboundDocumentHandler
+from tandem_connectors.application.settle_commands import SettleCommands, Settlement
+from tandem_connectors.application.store_documents import (
+    BATCH_DOCUMENTS_MAX,
+    BATCHED_BYTES_MAX,
+    StoreDocuments,
+)
 from tandem_connectors.application.translate_documents import TranslateDocuments
 from tandem_connectors.application.translate_received import TranslateReceived
+from tandem_connectors.domain.inbound_document import InboundDocument
 from tandem_connectors.entrypoints.consumer_order_events import OrderEvents
 from tandem_connectors.entrypoints.grpc_connection_service import ConnectionService
 from tandem_connectors.entrypoints.grpc_inbound_document_service import InboundDocumentService
@@ -39,6 +47,9 @@ from tandem_connectors.entrypoints.translation_loop import translation_loop
 from tandem_connectors.settings import Settings
 
 ORDERS = "order-orchestrator"
+
+DocumentCommits = GroupCommit[InboundDocument, InboundDocument | None]
+SettlementCommits = GroupCommit[Settlement, None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,9 @@ async def build(runtime: Runtime) -> ServiceParts:
     await common.transactions.release_own_claims()
     received = TranslateReceived(common.transactions, common.translate, fp)
     translation = translation_loop(received, common.settings.translate_interval_ms)
-    payments = _payments_loop(common)
+    documents = _document_commits(common)
+    settlements = _settlement_commits(common)
+    payments = _payments_loop(common, settlements)
     events = OrderEvents(
         QueuePayment(common.book), runtime.clock, common.settings.replica, payments.poke
     )
@@ -68,11 +81,18 @@ async def build(runtime: Runtime) -> ServiceParts:
     figures = PendingCommands(runtime.database)
     return ServiceParts(
         servicers=[
-            *_servicers(common, writes, translation),
+            *_servicers(common, writes, documents, translation),
             *platform_servicers(runtime, runners, writes, pending_commands=figures.count),
         ],
         consumers=runners,
-        loops=[translation, payments, *_poll_loops(common), purge_loop(writes)],
+        loops=[
+            documents,
+            settlements,
+            translation,
+            payments,
+            *_poll_loops(common),
+            purge_loop(writes),
+        ],
         closers=[client.close for client in common.clients.values()],
     )
 
@@ -109,13 +129,29 @@ def _open_clients(book: ConnectionBook) -> dict[str, Client]:
     }
 
 
+def _document_commits(common: _Common) -> DocumentCommits:
+    store = StoreDocuments(common.transactions)
+    return DocumentCommits(store.process, batch_max=BATCH_DOCUMENTS_MAX, name="documents")
+
+
+def _settlement_commits(common: _Common) -> SettlementCommits:
+    return SettlementCommits(SettleCommands(common.transactions, fp).process, name="payments")
+
+
 def _servicers(
-    common: _Common, writes: IdempotentWrites, translation: BackgroundLoop
+    common: _Common,
+    writes: IdempotentWrites,
+    documents: DocumentCommits,
+    translation: BackgroundLoop,
 ) -> list[object]:
     runtime = common.runtime
-    receive = ReceivePayload(
-        common.transactions, common.book, TelemetryTraces(), runtime.clock, runtime.ids
-    )
+    alone = StoreDocuments(common.transactions).alone
+
+    async def store(document: InboundDocument) -> InboundDocument | None:
+        small = document.size_bytes <= BATCHED_BYTES_MAX
+        return await (documents.submit(document) if small else alone(document))
+
+    receive = ReceivePayload(store, common.book, TelemetryTraces(), runtime.clock, runtime.ids)
     return [
         IngressService(receive, translation.poke),
         InboundDocumentService(
@@ -128,7 +164,7 @@ def _servicers(
     ]
 
 
-def _payments_loop(common: _Common) -> PaymentsLoop:
+def _payments_loop(common: _Common, settlements: SettlementCommits) -> PaymentsLoop:
     clients: dict[str, PaymentClient] = {
         key: client  # type: ignore[misc]  # the check below is for one of the two protocols
         for key, client in common.clients.items()
@@ -143,7 +179,7 @@ def _payments_loop(common: _Common) -> PaymentsLoop:
         fault_point=fp,
     )
     return PaymentsLoop(
-        CarryOutPayments(common.transactions, parts),
+        CarryOutPayments(common.transactions, parts, settlements.submit),
         in_flight_max=common.settings.payments_in_flight_max,
         interval_ms=common.settings.outbound_interval_ms,
     )

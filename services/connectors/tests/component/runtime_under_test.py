@@ -30,6 +30,8 @@ from tandem_connectors.application.poll_provider import PollParts, PollProvider
 from tandem_connectors.application.queue_payment import QueuePayment
 from tandem_connectors.application.receive_payload import ReceivePayload
 from tandem_connectors.application.retry_inbound_document import RetryInboundDocumentHandler
+from tandem_connectors.application.settle_commands import SettleCommands
+from tandem_connectors.application.store_documents import StoreDocuments
 from tandem_connectors.application.translate_documents import TranslateDocuments
 from tandem_connectors.application.translate_received import TranslateReceived
 from tandem_connectors.domain.connection import Connection
@@ -234,7 +236,8 @@ async def running_connectors(
     tokens = PageTokens(b"page-token-key-of-the-tests")
     servicers = [
         IngressService(
-            ReceivePayload(transactions, book, traces, clock, Uuid7Factory()), lambda: None
+            ReceivePayload(StoreDocuments(transactions).alone, book, traces, clock, Uuid7Factory()),
+            lambda: None,
         ),
         InboundDocumentService(
             transactions,
@@ -249,7 +252,9 @@ async def running_connectors(
             database=database,
             transactions=transactions,
             translation=TranslateReceived(transactions, translate, crash),
-            payments=CarryOutPayments(transactions, parts),
+            payments=CarryOutPayments(
+                transactions, parts, SettleCommands(transactions, crash).alone
+            ),
             poll=PollProvider(transactions, poll_parts, provider, client, "transactions"),
             queue=QueuePayment(book),
             pushed=pushes.pushed,

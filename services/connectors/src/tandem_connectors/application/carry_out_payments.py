@@ -4,7 +4,7 @@ Claiming a command marks it uncertain before the provider is called. Whoever cla
 a crash or a lost answer first asks the provider what it knows under the command's id.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -29,11 +29,13 @@ from tandem_core.clock import Clock
 from tandem_connectors.application.connection_book import ConnectionBook
 from tandem_connectors.application.ports import (
     EventEncoder,
+    FactsToldMeanwhile,
     FaultPoint,
     Provenance,
     Traces,
     Transactions,
 )
+from tandem_connectors.application.settle_commands import Settlement
 from tandem_connectors.application.translate_documents import fact_of
 from tandem_connectors.domain.outbound_command import OutboundCommand, RetryPolicy
 
@@ -58,11 +60,15 @@ class PaymentParts:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
 
-class CarryOutPayments:
-    """Claims due commands and carries each out in its own transaction."""
+Settle = Callable[[Settlement], Awaitable[None]]
 
-    def __init__(self, transactions: Transactions, parts: PaymentParts) -> None:
+
+class CarryOutPayments:
+    """Claims due commands and carries each out; `settle` keeps what came of it."""
+
+    def __init__(self, transactions: Transactions, parts: PaymentParts, settle: Settle) -> None:
         self._transactions = transactions
+        self._settle = settle
         self._parts = parts
 
     async def claim(self, limit: int) -> list[OutboundCommand]:
@@ -79,12 +85,15 @@ class CarryOutPayments:
         name = f"payment {command.command.action.lower()}"
         with self._parts.traces.following(name, command.carrier):
             try:
-                result = await self._ask(command)
+                settlement = self._completed(command, await self._ask(command))
             except ConnectorError as error:
-                await self._postpone(command, error)
-                return
+                settlement = self._postponed(command, error)
             await self._parts.fault_point("connectors.payment_answered")
-            await self._complete(command, result)
+            try:
+                await self._settle(settlement)
+            except FactsToldMeanwhile:
+                # Another replica held the command too and told its answer first: now it is known.
+                await self._settle(settlement)
 
     async def _ask(self, command: OutboundCommand) -> PaymentResult:
         client = self._parts.clients[command.connection_id]
@@ -107,30 +116,19 @@ class CarryOutPayments:
         except ConnectorError as error:
             raise OutcomeUnknown(f"look-up: {error}", command.command_id) from error
 
-    async def _complete(self, command: OutboundCommand, result: PaymentResult) -> None:
-        provenance = Provenance(
-            command.tenant,
-            command.connection_id,
-            "",
-            self._parts.book.get(command.connection_id).plugin.manifest.translator,
-        )
-        completed = PaymentCompleted(command.command, result)
+    def _completed(self, command: OutboundCommand, result: PaymentResult) -> Settlement:
+        manifest = self._parts.book.get(command.connection_id).plugin.manifest
+        provenance = Provenance(command.tenant, command.connection_id, "", manifest.translator)
         fact = fact_of(
-            completed,
+            PaymentCompleted(command.command, result),
             self._parts.encoder,
             provenance,
             self._parts.clock,
             self._parts.traces.carrier(),
         )
-        async with self._transactions() as transaction:
-            known = await transaction.facts.known([fact.key])
-            await transaction.facts.record([] if fact.key in known else [fact])
-            await transaction.commands.save(command.done())
-            await transaction.health.note(command.connection_id, "")
-            await self._parts.fault_point("connectors.payment_before_commit")
-            await transaction.commit()
+        return Settlement(command.done(), fact)
 
-    async def _postpone(self, command: OutboundCommand, error: ConnectorError) -> None:
+    def _postponed(self, command: OutboundCommand, error: ConnectorError) -> Settlement:
         wait = None
         if isinstance(error, RateLimited):
             wait = timedelta(seconds=error.retry_after_seconds)
@@ -138,10 +136,7 @@ class CarryOutPayments:
         detail = f"{type(error).__name__}: {error}"
         asked = command.asked(in_vain=in_vain)
         later = asked.postponed(self._parts.policy, self._parts.clock.now(), detail, wait)
-        async with self._transactions() as transaction:
-            await transaction.commands.save(later)
-            await transaction.health.note(command.connection_id, detail)
-            await transaction.commit()
+        return Settlement(later, failure=detail)
 
 
 def _declined(command: PaymentCommand, error: Rejected, clock: Clock) -> PaymentResult:

@@ -93,7 +93,7 @@ class PollProvider:
         """Pages are kept as documents too: what cannot be translated is parked like any other."""
         for raw in page.documents:
             document = self._document(raw)
-            if await transaction.documents.add(document) is None:
+            if await transaction.documents.add([document]) == [None]:
                 await self._parts.translate.translate(transaction, [document])
 
     def _document(self, raw: RawDocument) -> InboundDocument:

@@ -92,8 +92,9 @@ class DocumentPage:
 class Documents(Protocol):
     """Raw documents."""
 
-    async def add(self, document: InboundDocument) -> InboundDocument | None:
-        """Stores it; the one that was there before under its delivery or event, else None."""
+    async def add(self, documents: Sequence[InboundDocument]) -> list[InboundDocument | None]:
+        """Stores each; per document the one that was there before under its delivery or event,
+        else None."""
         ...
 
     async def claim_received(self, limit: int) -> list[InboundDocument]:
@@ -146,8 +147,8 @@ class Commands(Protocol):
         """
         ...
 
-    async def save(self, command: OutboundCommand) -> None:
-        """Writes state and outcome and gives the hold back."""
+    async def save(self, commands: Sequence[OutboundCommand]) -> None:
+        """Writes state and outcome and gives the holds back."""
         ...
 
 

@@ -5,6 +5,7 @@ delivery: by its delivery id, or by the event behind it.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tandem_connector_sdk.documents import RawRequest
@@ -13,7 +14,7 @@ from tandem_core.clock import Clock
 from tandem_core.ids import IdFactory
 
 from tandem_connectors.application.connection_book import Configured, ConnectionBook
-from tandem_connectors.application.ports import Traces, Transactions
+from tandem_connectors.application.ports import Traces
 from tandem_connectors.domain.errors import ConnectionUnknown, DeliveryConflict
 from tandem_connectors.domain.inbound_document import InboundDocument
 
@@ -35,18 +36,22 @@ class Arrival:
     event_key: str = ""
 
 
+Store = Callable[[InboundDocument], Awaitable[InboundDocument | None]]
+"""Stores a document; gives the one that was there before, else None."""
+
+
 class ReceivePayload:
-    """Stores webhooks and files."""
+    """Takes webhooks and files."""
 
     def __init__(
         self,
-        transactions: Transactions,
+        store: Store,
         book: ConnectionBook,
         traces: Traces,
         clock: Clock,
         ids: IdFactory,
     ) -> None:
-        self._transactions = transactions
+        self._store_one = store
         self._book = book
         self._traces = traces
         self._clock = clock
@@ -78,9 +83,7 @@ class ReceivePayload:
 
     async def _store(self, configured: Configured, arrival: Arrival, body: bytes) -> Received:
         document = self._document(configured, arrival, body)
-        async with self._transactions() as transaction:
-            before = await transaction.documents.add(document)
-            await transaction.commit()
+        before = await self._store_one(document)
         if before is None:
             return Received(document, duplicate=False)
         if before.source_id == document.source_id and before.sha256 != document.sha256:

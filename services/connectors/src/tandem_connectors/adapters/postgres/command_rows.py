@@ -1,7 +1,7 @@
 """Payment commands as rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,10 +33,15 @@ _CLAIM = text("""
     RETURNING command.*, due.was_uncertain
 """)
 _SAVE = text("""
-    UPDATE outbound_command
-    SET state = :state, uncertain = :uncertain, last_error = :last_error,
-        next_attempt_at = :next_attempt_at, claimed_by = '', claimed_until = '-infinity'
-    WHERE tenant = :tenant AND command_id = :command_id AND state <> 'DONE'
+    UPDATE outbound_command AS command
+    SET state = new.state, uncertain = new.uncertain, last_error = new.last_error,
+        next_attempt_at = new.next_attempt_at, claimed_by = '', claimed_until = '-infinity'
+    FROM unnest(CAST(:tenant AS text[]), CAST(:command_id AS text[]), CAST(:state AS text[]),
+                CAST(:uncertain AS boolean[]), CAST(:last_error AS text[]),
+                CAST(:next_attempt_at AS timestamptz[]))
+         AS new (tenant, command_id, state, uncertain, last_error, next_attempt_at)
+    WHERE command.tenant = new.tenant AND command.command_id = new.command_id
+      AND command.state <> 'DONE'
 """)
 _RELEASE = text("""
     UPDATE outbound_command SET claimed_by = '', claimed_until = '-infinity'
@@ -76,17 +81,17 @@ class CommandRows:
         rows = (await self._connection.execute(_CLAIM, values)).mappings()
         return [_to_command(row) for row in rows]
 
-    async def save(self, command: OutboundCommand) -> None:
+    async def save(self, commands: Sequence[OutboundCommand]) -> None:
         """Writes state and outcome; what is done stays done."""
         await self._connection.execute(
             _SAVE,
             {
-                "tenant": command.tenant,
-                "command_id": command.command.command_id,
-                "state": command.state.value,
-                "uncertain": command.uncertain,
-                "last_error": command.last_error,
-                "next_attempt_at": command.next_attempt_at or command.created_at,
+                "tenant": [c.tenant for c in commands],
+                "command_id": [c.command.command_id for c in commands],
+                "state": [c.state.value for c in commands],
+                "uncertain": [c.uncertain for c in commands],
+                "last_error": [c.last_error for c in commands],
+                "next_attempt_at": [c.next_attempt_at or c.created_at for c in commands],
             },
         )
 

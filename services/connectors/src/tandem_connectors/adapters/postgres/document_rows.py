@@ -26,11 +26,18 @@ _WITHOUT_PAYLOAD = _COLUMNS.replace(
 _ADD = text("""
     INSERT INTO inbound_document (id, tenant, connection_id, connector, kind, source_id, event_key,
         payload, sha256, state, carrier, trace_id, received_at, updated_at)
-    VALUES (CAST(:id AS uuid), :tenant, :connection_id, :connector, :kind, :source_id,
-        nullif(:event_key, ''), :payload, :sha256, :state, CAST(:carrier AS jsonb), :trace_id,
-        :received_at, :updated_at)
+    SELECT id, tenant, connection_id, connector, kind, source_id, nullif(event_key, ''), payload,
+           sha256, state, carrier, trace_id, received_at, updated_at
+    FROM unnest(CAST(:id AS uuid[]), CAST(:tenant AS text[]), CAST(:connection_id AS text[]),
+                CAST(:connector AS text[]), CAST(:kind AS text[]), CAST(:source_id AS text[]),
+                CAST(:event_key AS text[]), CAST(:payload AS bytea[]), CAST(:sha256 AS text[]),
+                CAST(:state AS text[]), CAST(:carrier AS jsonb[]), CAST(:trace_id AS text[]),
+                CAST(:received_at AS timestamptz[]), CAST(:updated_at AS timestamptz[]))
+         AS new (id, tenant, connection_id, connector, kind, source_id, event_key, payload, sha256,
+                 state, carrier, trace_id, received_at, updated_at)
+    ORDER BY tenant, connection_id, source_id
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING id::text
 """)
 _BEFORE = text(f"""
     SELECT {_COLUMNS} FROM inbound_document
@@ -68,29 +75,19 @@ class DocumentRows:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, document: InboundDocument) -> InboundDocument | None:
-        """Stores it, or returns the one that was there before."""
-        values = {
-            "id": document.id,
+    async def add(self, documents: Sequence[InboundDocument]) -> list[InboundDocument | None]:
+        """Stores all in one statement; of two that share a name the first one wins."""
+        stored = set((await self._connection.execute(_ADD, _columns_of(documents))).scalars())
+        return [None if d.id in stored else await self._before(d) for d in documents]
+
+    async def _before(self, document: InboundDocument) -> InboundDocument:
+        names = {
             "tenant": document.tenant,
             "connection_id": document.connection_id,
-            "connector": document.connector,
-            "kind": document.kind,
             "source_id": document.source_id,
             "event_key": document.event_key,
-            "payload": document.payload,
-            "sha256": document.sha256,
-            "state": document.state.value,
-            "carrier": json.dumps(dict(document.carrier)),
-            "trace_id": document.trace_id,
-            "received_at": document.received_at,
-            "updated_at": document.updated_at,
         }
-        if (await self._connection.execute(_ADD, values)).first() is not None:
-            return None
-        names = {k: values[k] for k in ("tenant", "connection_id", "source_id", "event_key")}
-        found = (await self._connection.execute(_BEFORE, names)).mappings().one()
-        return to_document(found)
+        return to_document((await self._connection.execute(_BEFORE, names)).mappings().one())
 
     async def claim_received(self, limit: int) -> list[InboundDocument]:
         """The oldest ones nobody else holds."""
@@ -140,6 +137,25 @@ class DocumentRows:
             "updated_at": [d.updated_at for d in documents],
         }
         await self._connection.execute(_SAVE, values)
+
+
+def _columns_of(documents: Sequence[InboundDocument]) -> dict[str, Any]:
+    return {
+        "id": [d.id for d in documents],
+        "tenant": [d.tenant for d in documents],
+        "connection_id": [d.connection_id for d in documents],
+        "connector": [d.connector for d in documents],
+        "kind": [d.kind for d in documents],
+        "source_id": [d.source_id for d in documents],
+        "event_key": [d.event_key for d in documents],
+        "payload": [d.payload for d in documents],
+        "sha256": [d.sha256 for d in documents],
+        "state": [d.state.value for d in documents],
+        "carrier": [json.dumps(dict(d.carrier)) for d in documents],
+        "trace_id": [d.trace_id for d in documents],
+        "received_at": [d.received_at for d in documents],
+        "updated_at": [d.updated_at for d in documents],
+    }
 
 
 def to_document(row: Mapping[Any, Any]) -> InboundDocument:
