@@ -23,6 +23,7 @@ ROOMS = (
     "tandem_gateway",
     "tandem_connectors",
 )
+PLATFORM = "tandem_platform"
 ANSWERED_BY_OTHERS = {"StockRefused"}
 """Carries the reason another service answered, so it has none of its own."""
 
@@ -31,9 +32,9 @@ def domain_errors() -> Iterator[type[DomainError]]:
     for room in ROOMS:
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
-            if "error" in module.name or ".domain" in module.name or room == "tandem_platform":
-                if not module.name.endswith(("__main__", "alembic_env.env")):
-                    importlib.import_module(module.name)
+            wanted = "error" in module.name or ".domain" in module.name or room == PLATFORM
+            if wanted and not module.name.endswith(("__main__", "alembic_env.env")):
+                importlib.import_module(module.name)
     yield from _subclasses(DomainError)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from buf.validate import validate_pb2
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
-from tandem_contracts import descriptor_image
-
-from buf.validate import validate_pb2
 from tandem.options.v1 import rpc_pb2
+from tandem_contracts import descriptor_image
 
 DELIVERY_NAMES_ITSELF = {"ReceiveWebhook", "ReceiveFile"}
 """Their repeats are named by the source's delivery id or the file's content, not by us."""

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
+NAMED_PATH = re.compile(r"`((?:libs|services|proto|tests|deploy)/[\w./-]+)`")
 TOP_LEVEL = {
     "proto", "services", "libs", "tests", "deploy", "buf.yaml", "Makefile", "README.md",
     "pyproject.toml", "requirements.in", "requirements.txt", ".gitignore", ".ci",
@@ -94,7 +95,9 @@ def test_every_room_says_what_belongs_in_it(room: str) -> None:
 def test_paths_named_in_readmes_exist() -> None:
     missing = []
     for readme in (p for p in tracked() if p.name == "README.md"):
-        for name in re.findall(r"`((?:libs|services|proto|tests|deploy)/[\w./-]+)`", readme.read_text()):
+        for name in re.findall(
+            r"`((?:libs|services|proto|tests|deploy)/[\w./-]+)`", readme.read_text()
+        ):
             if not (ROOT / name).exists() and not (readme.parent / name).exists():
                 missing.append(f"{readme.relative_to(ROOT)}: {name}")
     assert missing == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -10,10 +11,12 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 from tandem_platform.remote_error import RemoteError
+from tandem_testing.embedded_postgres import EmbeddedPostgres
 
 from tandem_local.day import DayResult, TradingDay
 from tandem_local.layout import Layout, Running
@@ -143,6 +146,17 @@ def status(data: DataDir = DATA) -> None:
     console.print(table)
     if not healthy:
         raise typer.Exit(1)
+
+
+@app.command()
+def clean(data: DataDir = DATA) -> None:
+    """Removes the suite's data; refused while it runs."""
+    layout = _layout(data)
+    if layout.running.exists() and psutil.pid_exists(Running.read(layout).pid):
+        raise SystemExit("the suite is running; stop it first")
+    EmbeddedPostgres(layout.data / "postgres").wipe()
+    shutil.rmtree(layout.data, ignore_errors=True)
+    console.print(f"removed {layout.data}")
 
 
 @app.command()
