@@ -19,10 +19,12 @@ from tandem_platform.remote_error import RemoteError
 from tandem_testing.embedded_postgres import EmbeddedPostgres
 
 from tandem_local.day import DayResult, TradingDay
+from tandem_local.demo_connections import write_connections
 from tandem_local.layout import Layout, Running
 from tandem_local.operator_calls import WITH_OPERATIONS, OperatorCalls
 from tandem_local.report import print_report
 from tandem_local.rest_client import NotReached, RestClient
+from tandem_local.secrets_of_suite import ensure_secrets
 from tandem_local.suite import Suite
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -146,6 +148,19 @@ def status(data: DataDir = DATA) -> None:
     console.print(table)
     if not healthy:
         raise typer.Exit(1)
+
+
+@app.command("secrets")
+def make_secrets(
+    data: DataDir = DATA,
+    provider: Annotated[str, typer.Option(help="Address of the payment provider.")] = "",
+) -> None:
+    """Makes the keys and the connections file of an installation, once; for containers."""
+    layout = _layout(data)
+    layout.data.mkdir(parents=True, exist_ok=True)
+    ensure_secrets(layout)
+    write_connections(layout, provider)
+    console.print(f"keys are in {layout.secrets}")
 
 
 @app.command()

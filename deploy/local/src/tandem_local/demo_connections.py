@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from tandem_local.layout import Layout, Ports
+from tandem_local.layout import Layout
 from tandem_local.secrets_of_suite import PAYMENTS_KEY, SHOPIFY_SECRET
 
 TENANT = "demo"
@@ -18,7 +18,7 @@ SHOPIFY, STORES, WAREHOUSE, ERP, PAYMENTS = (
 STORE_LOCATION = "STORE-101"
 
 
-def write_connections(layout: Layout, ports: Ports) -> None:
+def write_connections(layout: Layout, provider_url: str) -> None:
     """Writes the file the connectors read at start."""
     entries = [
         _entry(SHOPIFY, "shopify", {"channel": "web"}, [SHOPIFY_SECRET]),
@@ -28,7 +28,7 @@ def write_connections(layout: Layout, ports: Ports) -> None:
         _entry(
             PAYMENTS,
             "payment_simulator",
-            {"base_url": f"http://127.0.0.1:{ports.payments}"},
+            {"base_url": provider_url},
             [PAYMENTS_KEY],
         ),
     ]

@@ -86,7 +86,7 @@ from {package}.translator import FileTranslator
 
 plugin = Plugin(manifest=load_manifest("{package}"), translators=(FileTranslator(),))
 '''
-_TRANSLATOR = '''"""Translates a file into canonical facts; what it does not know it refuses by name."""
+_TRANSLATOR = '''"""Translates a file into canonical facts; what it does not know it refuses."""
 
 from typing import ClassVar
 

@@ -76,7 +76,7 @@ class Suite:
         """Starts everything and returns when every service is ready."""
         self.layout.data.mkdir(parents=True, exist_ok=True)
         ensure_secrets(self.layout)
-        write_connections(self.layout, self.ports)
+        write_connections(self.layout, self.provider)
         self._around = Surroundings(
             self.layout, self.ports, self._databases(), self._broker(), self.extra
         )
