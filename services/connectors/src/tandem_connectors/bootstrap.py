@@ -13,6 +13,7 @@ from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
+from tandem_connectors.adapters.beside_the_loop import beside_the_loop
 from tandem_connectors.adapters.connection_file import load_connections
 from tandem_connectors.adapters.postgres.connection_rows import PendingCommands
 from tandem_connectors.adapters.postgres.transaction import PostgresTransactions
@@ -108,7 +109,7 @@ def _common(runtime: Runtime) -> _Common:
         settings=settings,
         book=book,
         transactions=PostgresTransactions(runtime.units, settings.replica),
-        translate=TranslateDocuments(book, encoder, traces, runtime.clock),
+        translate=TranslateDocuments(book, encoder, traces, runtime.clock, beside_the_loop),
         clients=_open_clients(book),
     )
 

@@ -21,6 +21,7 @@ from tandem_connector_sdk.documents import SecretSet
 from tandem_connector_sdk.models import PaymentAction, PaymentCommand, PaymentResult
 from tandem_connector_sdk.plugin import Link
 from tandem_connector_sdk.registry import load_connectors
+from tandem_connectors.adapters.beside_the_loop import beside_the_loop
 from tandem_connectors.adapters.postgres.transaction import PostgresTransactions
 from tandem_connectors.adapters.trace_context import TelemetryTraces
 from tandem_connectors.adapters.wire.event_mapping import ContractEncoder
@@ -224,7 +225,7 @@ async def running_connectors(
     units = UnitOfWorkFactory(database, EventJournal("connector", 4))
     transactions, traces = PostgresTransactions(units, "replica-1"), TelemetryTraces()
     book, crash, encoder = _book(provider_url, tenants), CrashPoints(), ContractEncoder()
-    translate = TranslateDocuments(book, encoder, traces, clock)
+    translate = TranslateDocuments(book, encoder, traces, clock, beside_the_loop)
     provider = book.get(PROVIDER)
     assert provider.plugin.open_client is not None
     client = provider.plugin.open_client(

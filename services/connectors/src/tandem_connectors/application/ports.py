@@ -1,15 +1,17 @@
 """What the use cases need of the outside, in their own terms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tandem_connector_sdk.models import Canonical
 
 from tandem_connectors.domain.inbound_document import DocumentState, InboundDocument
 from tandem_connectors.domain.outbound_command import OutboundCommand
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,14 @@ class Transactions(Protocol):
 
     def __call__(self) -> AbstractAsyncContextManager[Transaction]:
         """A new one."""
+        ...
+
+
+class Aside(Protocol):
+    """Runs long computations beside the loop, so that rpcs go on."""
+
+    async def __call__(self, compute: Callable[[], T]) -> T:
+        """The result, or what `compute` raised."""
         ...
 
 

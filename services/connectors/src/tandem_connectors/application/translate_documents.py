@@ -4,7 +4,6 @@ A document that cannot be translated is parked with its reason; it never holds u
 A fact told before is dropped when it is told the same way, and parks its document when it is not.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from tandem_core.errors import DomainError
 
 from tandem_connectors.application.connection_book import ConnectionBook
 from tandem_connectors.application.ports import (
+    Aside,
     EventEncoder,
     Fact,
     FactKey,
@@ -55,8 +55,14 @@ class TranslateDocuments:
     """Translates documents that are locked in the caller's transaction."""
 
     def __init__(
-        self, book: ConnectionBook, encoder: EventEncoder, traces: Traces, clock: Clock
+        self,
+        book: ConnectionBook,
+        encoder: EventEncoder,
+        traces: Traces,
+        clock: Clock,
+        aside: Aside,
     ) -> None:
+        self._aside = aside
         self._book = book
         self._encoder = encoder
         self._traces = traces
@@ -80,7 +86,7 @@ class TranslateDocuments:
             carrier = self._traces.carrier()
             try:
                 if len(document.body) > BODY_BYTES_INLINE_MAX:
-                    return await asyncio.to_thread(self._facts_of, document, carrier)
+                    return await self._aside(lambda: self._facts_of(document, carrier))
                 return self._facts_of(document, carrier)
             except DomainError as error:
                 return _Attempt(document, refusal=Refusal.of(error))

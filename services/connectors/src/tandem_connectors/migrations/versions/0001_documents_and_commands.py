@@ -9,6 +9,12 @@ down_revision = None
 
 def upgrade() -> None:
     platform_tables.create(op)
+    _inbound()
+    _facts()
+    _outbound()
+
+
+def _inbound() -> None:
     op.execute("""
         CREATE TABLE inbound_document (
             id               uuid PRIMARY KEY,
@@ -52,6 +58,9 @@ def upgrade() -> None:
         "CREATE INDEX inbound_document_parked ON inbound_document"
         " (tenant, received_at DESC, id DESC) WHERE state = 'PARKED'"
     )
+
+
+def _facts() -> None:
     op.execute("""
         CREATE TABLE fact_told (
             tenant        text NOT NULL,
@@ -71,6 +80,9 @@ def upgrade() -> None:
             PRIMARY KEY (tenant, aggregate_type, aggregate_id)
         ) WITH (fillfactor = 80)
     """)
+
+
+def _outbound() -> None:
     op.execute("""
         CREATE TABLE outbound_command (
             tenant          text NOT NULL,
