@@ -12,6 +12,7 @@ from typing import NoReturn
 from tandem_core.money import Money
 
 from tandem_connector_sdk.errors import DocumentFieldInvalid, DocumentMalformed
+from tandem_connector_sdk.plain_text import is_storable
 from tandem_connector_sdk.times import parse_instant
 
 
@@ -44,6 +45,8 @@ class JsonFields:
             self._refuse(name, value, "text expected")
         if default is None and value == "":
             self._refuse(name, value, "must not be empty")
+        if isinstance(value, str) and not is_storable(value):
+            self._refuse(name, None, "holds a character that is no text")
         return str(value)
 
     def integer(self, name: str, default: int | None = None, *, at_least: int) -> int:

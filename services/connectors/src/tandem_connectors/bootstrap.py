@@ -69,7 +69,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     """All parts of the service, wired; nothing is started yet."""
     common = _common(runtime)
     await common.transactions.release_own_claims()
-    received = TranslateReceived(common.transactions, common.translate, fp)
+    received = TranslateReceived(common.transactions, common.translate, runtime.clock, fp)
     translation = translation_loop(received, common.settings.translate_interval_ms)
     documents = _document_commits(common)
     settlements = _settlement_commits(common)

@@ -252,7 +252,7 @@ async def running_connectors(
         yield Running(
             database=database,
             transactions=transactions,
-            translation=TranslateReceived(transactions, translate, crash),
+            translation=TranslateReceived(transactions, translate, clock, crash),
             payments=CarryOutPayments(
                 transactions, parts, SettleCommands(transactions, crash).alone
             ),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tandem_connectors.application import translate_documents
 from tandem_core.clock import FixedClock
 from tandem_platform.remote_error import RemoteError
 
@@ -124,6 +125,38 @@ async def test_a_bad_document_never_holds_up_its_neighbours(connectors: Running)
     await connectors.translate_all()
     assert len(await connectors.events()) == 6
     assert ("PARKED", "DOCUMENT_MALFORMED", "") in await connectors.states()
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "A\x00B"])
+async def test_characters_no_store_can_hold_park_one_document_by_its_field(
+    connectors: Running, odd: str
+) -> None:
+    line = {"id": 11, "sku": odd, "quantity": 2, "price": "10.00"}
+    await connectors.ingress.ReceiveWebhook(webhook(an_order(1, line_items=[line])))
+    await connectors.ingress.ReceiveWebhook(webhook(an_order(2), delivery="d2"))
+    await connectors.translate_all()
+    assert ("PARKED", "DOCUMENT_FIELD_INVALID", "line_items[0].sku") in await connectors.states()
+    assert await connectors.events() == [("OrderPlaced", "shop|2", 1)]
+
+
+async def test_what_only_the_store_refuses_parks_one_document_and_no_neighbour(
+    connectors: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 8):
+        hook = webhook(an_order(number), delivery=f"d{number}")
+        await connectors.ingress.ReceiveWebhook(hook)
+    honest = translate_documents.content_hash
+    monkeypatch.setattr(
+        translate_documents,
+        "content_hash",
+        lambda event: "\x00" if event.aggregate_key == "4" else honest(event),
+    )
+    await connectors.translate_all()
+    assert len(await connectors.events()) == 6
+    assert sorted(state for state, _, _ in await connectors.states()) == [
+        "PARKED",
+        *["TRANSLATED"] * 6,
+    ]
 
 
 async def test_a_test_order_is_ignored_and_says_so(connectors: Running) -> None:

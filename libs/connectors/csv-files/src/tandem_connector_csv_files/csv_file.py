@@ -16,6 +16,7 @@ from tandem_connector_sdk.errors import (
     DocumentMalformed,
     SnapshotIncomplete,
 )
+from tandem_connector_sdk.plain_text import is_storable
 from tandem_connector_sdk.times import parse_instant
 from tandem_core.quantity import quantity_from_decimal_text
 
@@ -125,6 +126,8 @@ def _lines(body: bytes) -> list[list[str]]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentMalformed(f"byte {error.start} is not UTF-8") from None
+    if not is_storable(text):
+        raise DocumentMalformed("a character U+0000 is no text")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         lines = [line for line in reader if line]

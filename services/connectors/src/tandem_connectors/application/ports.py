@@ -135,6 +135,10 @@ class FactsToldMeanwhile(Exception):
     """Another replica was faster; the transaction is to be repeated from its start."""
 
 
+class ContentRefused(Exception):
+    """The store cannot hold what it was given; the same again would be refused again."""
+
+
 class Commands(Protocol):
     """Payment commands."""
 
@@ -218,7 +222,7 @@ class Transaction(Protocol):
 
 
 class Transactions(Protocol):
-    """Opens transactions."""
+    """Opens transactions; raises ContentRefused out of one."""
 
     def __call__(self) -> AbstractAsyncContextManager[Transaction]:
         """A new one."""

@@ -36,6 +36,8 @@ class Arrival:
     event_key: str = ""
 
 
+NAME_CHARACTERS_MAX = 200
+
 Store = Callable[[InboundDocument], Awaitable[InboundDocument | None]]
 """Stores a document; gives the one that was there before, else None."""
 
@@ -67,7 +69,7 @@ class ReceivePayload:
         if not verified.topic:
             raise DocumentKindUnknown("")
         event_key = f"{verified.topic}|{verified.event_id}" if verified.event_id else ""
-        arrival = Arrival(verified.topic, verified.delivery_id, event_key)
+        arrival = Arrival(verified.topic, _bounded(verified.delivery_id), _bounded(event_key))
         return await self._store(configured, arrival, request.body)
 
     async def file(
@@ -108,3 +110,10 @@ class ReceivePayload:
             carrier=self._traces.carrier(),
             trace_id=self._traces.trace_id(),
         )
+
+
+def _bounded(name: str) -> str:
+    """A name of the source as it is, or its hash when no index could hold it."""
+    if len(name) <= NAME_CHARACTERS_MAX:
+        return name
+    return f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tandem_connector_sdk.canonical_json import content_hash
 from tandem_connector_sdk.documents import RawDocument, Translation, TranslationContext
+from tandem_connector_sdk.errors import DocumentFieldInvalid
 from tandem_connector_sdk.models import Canonical
 from tandem_core.clock import Clock
 from tandem_core.errors import DomainError
@@ -28,6 +29,8 @@ from tandem_connectors.domain.inbound_document import InboundDocument, Refusal
 
 # Larger bodies are translated beside the event loop: a file of 8 MiB takes about a second.
 BODY_BYTES_INLINE_MAX = 64 * 1024
+# Names are in indexes, whose entries are bounded; longer ones are an attack or a broken file.
+KEY_CHARACTERS_MAX = 500
 
 
 class UnexpectedFailure(DomainError):
@@ -138,7 +141,10 @@ def fact_of(
     clock: Clock,
     carrier: Mapping[str, str],
 ) -> Fact:
-    """A canonical fact made ready for the journal; raises ValidationFailed."""
+    """A canonical fact made ready for the journal; raises ValidationFailed or
+    DocumentFieldInvalid."""
+    if len(event.event_key) > KEY_CHARACTERS_MAX:
+        raise DocumentFieldInvalid("event_key", event.event_key, "a name in it is too long")
     return Fact(
         key=FactKey(provenance.tenant, provenance.connection_id, event.event_key),
         aggregate_type=event.aggregate_type,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from tandem_connector_sdk.plain_text import storable
 from tandem_core.errors import DomainError
 
 from tandem_connectors.domain.errors import DocumentNotParked
@@ -42,7 +43,8 @@ class Refusal:
         """Takes reason and field from a typed error."""
         metadata = error.metadata()
         named = metadata.get("field") or metadata.get("fields", "")
-        return cls(error.reason, str(error)[:DETAIL_CHARACTERS_MAX], named)
+        told = str(error)[:DETAIL_CHARACTERS_MAX]
+        return cls(error.reason, storable(told), storable(named))
 
 
 @dataclass(frozen=True, slots=True)

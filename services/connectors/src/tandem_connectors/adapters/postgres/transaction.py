@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import DataError, IntegrityError
 from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 from tandem_connectors.adapters.postgres.command_rows import CommandRows
 from tandem_connectors.adapters.postgres.connection_rows import CursorRows, HealthRows
 from tandem_connectors.adapters.postgres.document_rows import DocumentRows
 from tandem_connectors.adapters.postgres.fact_rows import FactRows
+from tandem_connectors.application.ports import ContentRefused
 
 
 class PostgresTransaction:
@@ -36,9 +38,12 @@ class PostgresTransactions:
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[PostgresTransaction]:
-        """A new one."""
-        async with self._units() as unit:
-            yield PostgresTransaction(unit, self.owner)
+        """A new one; raises ContentRefused."""
+        try:
+            async with self._units() as unit:
+                yield PostgresTransaction(unit, self.owner)
+        except (DataError, IntegrityError) as error:
+            raise ContentRefused(type(error.orig).__name__) from error
 
     async def release_own_claims(self) -> None:
         """What this replica held when it died can be asked about at once."""
