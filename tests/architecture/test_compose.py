@@ -1,6 +1,8 @@
 """The container set-up fits the services.
 
-It cannot be run where there is no container engine, so its structure is checked: every service has an image, a database, a key and settings that exist."""
+It cannot be run where there is no container engine, so its structure is checked: every service has
+an image, a database, a key and settings that exist.
+"""
 
 from __future__ import annotations
 

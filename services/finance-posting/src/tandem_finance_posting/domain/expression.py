@@ -15,7 +15,7 @@ from functools import cached_property
 from tandem_finance_posting.domain.errors import FinanceFactInvalid, PostingRuleInvalid
 
 Scalar = int | str
-Facts = Mapping[str, "Scalar | Sequence[Mapping[str, Scalar]]"]
+Facts = Mapping[str, Scalar | Sequence[Mapping[str, Scalar]]]
 CHARACTERS_MAX = 500
 
 _NODES = (
@@ -43,6 +43,7 @@ class Expression:
             raise PostingRuleInvalid(self.text, f"cannot be parsed: {error.msg}") from None
         for node in ast.walk(tree):
             _check(node, self.text)
+        _check_attributes(tree, self.text)
         return tree.body
 
     @cached_property
@@ -73,6 +74,19 @@ def _check(node: ast.AST, text: str) -> None:
             raise PostingRuleInvalid(text, f"{name or 'this'} is not a function of the language")
         if name == "sum" and not (len(node.args) == 1 and isinstance(node.args[0], ast.Attribute)):
             raise PostingRuleInvalid(text, "sum takes one list.field")
+
+
+def _check_attributes(tree: ast.AST, text: str) -> None:
+    """``list.field`` stands in ``sum`` only; anywhere else it would fail at the first event."""
+    summed = {
+        id(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sum"
+    }
+    for node in ast.walk(tree):
+        stray = id(node) not in summed or not isinstance(getattr(node, "value", None), ast.Name)
+        if isinstance(node, ast.Attribute) and stray:
+            raise PostingRuleInvalid(text, "list.field stands in sum only")
 
 
 def _names(node: ast.AST) -> set[str]:
