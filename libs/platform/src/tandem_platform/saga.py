@@ -20,6 +20,8 @@ from tandem_core.ids import deterministic_id
 
 Values = Mapping[str, Any]
 
+TIMER_EVENT_PREFIX = "timer:"
+
 
 @dataclass(eq=False)
 class SagaDefinitionUnknown(DomainError):
@@ -48,7 +50,7 @@ class SagaTimer:
 
 @dataclass(frozen=True)
 class SagaStep:
-    """What a definition decided. ``timer`` None clears a running one."""
+    """What a definition decided. ``timer`` None clears a running one: decide it from the data."""
 
     state: str
     data: Values
@@ -99,7 +101,7 @@ class _Instance:
 
 
 _LOAD = text("""
-    SELECT tenant, id, state, data, revision, definition_version
+    SELECT tenant, id, state, data, revision, definition_version, timer_name, timer_at
     FROM saga WHERE kind = :kind
       AND (tenant, id) IN (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])))
     ORDER BY tenant, id FOR UPDATE
@@ -143,6 +145,11 @@ class SagaEngine:
     def __init__(self, definition: SagaDefinition) -> None:
         self._definition = definition
 
+    @property
+    def kind(self) -> str:
+        """Kind of the instances."""
+        return self._definition.kind
+
     async def advance(
         self,
         connection: AsyncConnection,
@@ -158,7 +165,7 @@ class SagaEngine:
         instances = await self._load(connection, inputs)
         for item in inputs:
             self._step(instances[item.tenant, item.saga_id], item)
-        await self._save(connection, list(instances.values()), now)
+        await self._save(connection, [i for i in instances.values() if i.history], now)
         return {
             key: SagaStep(instance.state, instance.data, (), instance.timer)
             for key, instance in instances.items()
@@ -180,10 +187,14 @@ class SagaEngine:
             instance = instances[row.tenant, row.id]
             instance.state, instance.data = row.state, row.data
             instance.revision = row.revision
+            if row.timer_name is not None:
+                instance.timer = SagaTimer(row.timer_name, row.timer_at)
         return instances
 
     def _step(self, instance: _Instance, given: SagaInput) -> None:
         event = given.event
+        if _stale(instance.timer, event):
+            return
         step = self._definition.decide(instance.state, instance.data, event)
         instance.revision += 1
         commands = [
@@ -221,6 +232,8 @@ class SagaEngine:
         instances: Sequence[_Instance],
         now: datetime,
     ) -> None:
+        if not instances:
+            return
         kind = self._definition.kind
         await connection.execute(
             _SAVE,
@@ -243,6 +256,14 @@ class SagaEngine:
         if commands:
             arguments = {"kind": kind, "now": now, "rows": json.dumps(commands)}
             await connection.execute(_COMMANDS, arguments)
+
+
+def _stale(timer: SagaTimer | None, event: SagaEvent) -> bool:
+    """True for the event of a timer that was cleared or put off since it was read as due."""
+    if not event.name.startswith(TIMER_EVENT_PREFIX):
+        return False
+    name = event.name.removeprefix(TIMER_EVENT_PREFIX)
+    return timer is None or timer.name != name or timer.at > event.at
 
 
 def replay(definition: SagaDefinition, events: Sequence[SagaEvent]) -> list[SagaStep]:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from sqlalchemy import text
+from tandem_platform import metrics
 from tandem_platform.background_loop import BackgroundLoop
 from tandem_platform.consumer import Consumer
 from tandem_platform.database import Database
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
-from tandem_platform.saga_commands import CommandDispatcher, pending_commands
+from tandem_platform.saga import SagaEngine
+from tandem_platform.saga_commands import (
+    CommandDispatcher,
+    pending_commands,
+    stuck_commands,
+)
+from tandem_platform.saga_timers import SagaTimers
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
 from tandem_order_orchestrator.adapters.grpc_stock_gateway import GrpcStockGateway
 from tandem_order_orchestrator.adapters.order_writes import OrderChanges, OrderWrites
+from tandem_order_orchestrator.adapters.postgres import waiting_reports
 from tandem_order_orchestrator.adapters.postgres.order_read_models import OrderReadModels
+from tandem_order_orchestrator.adapters.postgres.order_transaction import OrderSaga
 from tandem_order_orchestrator.application.carry_out_command import CommandExecutor
 from tandem_order_orchestrator.entrypoints.consumer_connector_facts import (
     AGGREGATE_TYPES,
@@ -26,11 +35,10 @@ from tandem_order_orchestrator.entrypoints.order_commands import OrderCommands
 from tandem_order_orchestrator.settings import OrderSettings
 
 WAITING_INTERVAL_S = 1.0
+TIMER_INTERVAL_S = 1.0
+FIGURES_INTERVAL_S = 10.0
 
-_ACTIVE_SAGAS = text(
-    "SELECT count(*) FROM saga WHERE state NOT IN ('CLOSED', 'CANCELLING')"
-    " OR (data->>'open_commands')::int > 0"
-)
+_ACTIVE_SAGAS = text("SELECT count(*) FROM saga WHERE state <> 'CLOSED'")
 
 
 async def build(runtime: Runtime) -> ServiceParts:
@@ -41,9 +49,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     changes = OrderChanges()
     writes = OrderWrites(runtime.units, runtime.clock)
     writes.on_change(changes.changed)
-    facts = ConnectorFacts(
-        writes, read_models, runtime.units, waiting_rows_max=settings.waiting_report_rows_max
-    )
+    facts = ConnectorFacts(writes, runtime.units, waiting_rows_max=settings.waiting_report_rows_max)
     dispatcher = _dispatcher(runtime, settings, writes, read_models)
     runtime.units.journal.on_commit(dispatcher.wake)
     consumer = Consumer(
@@ -53,6 +59,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     waiting = BackgroundLoop("waiting reports", facts.retry_waiting, interval_s=WAITING_INTERVAL_S)
     idempotent = IdempotentWrites(runtime.units, runtime.clock)
     counts = Counts(runtime.database)
+    timers = SagaTimers(runtime.database, SagaEngine(OrderSaga()), runtime.clock, dispatcher.wake)
     return ServiceParts(
         servicers=[
             OrderService(writes, read_models, changes, runtime.page_tokens),
@@ -67,7 +74,15 @@ async def build(runtime: Runtime) -> ServiceParts:
             ),
         ],
         consumers=runners,
-        loops=[writes.requests, writes.answers, dispatcher, waiting, purge_loop(idempotent)],
+        loops=[
+            writes.requests,
+            writes.answers,
+            dispatcher,
+            waiting,
+            BackgroundLoop("saga timers", timers.round, interval_s=TIMER_INTERVAL_S),
+            BackgroundLoop("figures", counts.measure, interval_s=FIGURES_INTERVAL_S),
+            purge_loop(idempotent),
+        ],
     )
 
 
@@ -99,3 +114,11 @@ class Counts:
         """Commands not done."""
         async with self._database.transaction() as connection:
             return await pending_commands(connection)
+
+    async def measure(self) -> None:
+        """Records what somebody must look at: commands that go on failing, reports that wait."""
+        async with self._database.transaction() as connection:
+            stuck = await stuck_commands(connection)
+            waiting = sum((await waiting_reports.counts(connection)).values())
+        metrics.record("tandem_saga_commands_stuck", stuck)
+        metrics.record("tandem_waiting_reports", waiting)

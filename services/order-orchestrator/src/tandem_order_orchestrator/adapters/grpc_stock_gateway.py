@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from grpc import StatusCode
 from tandem.inventory.v1 import availability_service_pb2 as availability
 from tandem.inventory.v1 import reservation_pb2 as reservation
 from tandem.inventory.v1 import reservation_service_pb2 as reservations
@@ -28,7 +29,8 @@ from tandem_order_orchestrator.domain.order_reservation import PlannedLine
 from tandem_order_orchestrator.domain.sourcing import StockAt
 
 CALL_SECONDS_MAX = 4.0
-REFUSALS = frozenset({"INSUFFICIENT_STOCK", "SKU_UNKNOWN", "LOCATION_UNKNOWN"})
+REFUSAL_CODES = frozenset({StatusCode.INVALID_ARGUMENT, StatusCode.FAILED_PRECONDITION})
+"""What the same request would meet again for ever: the order is rejected, not tried again."""
 LIVE_STATES = (reservation.Reservation.STATE_CONFIRMED, reservation.Reservation.STATE_HELD)
 
 
@@ -46,8 +48,8 @@ class GrpcStockGateway:
             with _for(tenant):
                 answer = await self._availability.GetAvailability(request)
         except RemoteError as error:
-            if error.reason in REFUSALS:
-                raise StockRefused(error.reason, ",".join(skus)) from error
+            if _refused(error):
+                raise StockRefused(error.reason) from error
             raise
         return [
             StockAt(item.sku, item.location, item.available, item.priority)
@@ -71,7 +73,7 @@ class GrpcStockGateway:
             with _for(order.tenant):
                 answer = await self._reservations.Reserve(request)
         except RemoteError as error:
-            if error.reason in REFUSALS:
+            if _refused(error):
                 return ReserveOutcome(reason=error.reason)
             raise
         return ReserveOutcome(reservation_id=answer.reservation.id)
@@ -83,7 +85,8 @@ class GrpcStockGateway:
             answer = await self._reservations.ListReservations(request)
         for item in answer.reservations:
             if item.state in LIVE_STATES:
-                return HeldReservation(item.id, tuple(_planned(line) for line in item.lines))
+                plan = tuple(_planned(order, line) for line in item.lines)
+                return HeldReservation(item.id, plan)
         return None
 
     async def release(self, command_id: str, tenant: str, reservation_id: str) -> None:
@@ -148,8 +151,15 @@ def _reserve_line(order: Order, planned: PlannedLine) -> reservations.ReserveLin
     )
 
 
-def _planned(line: reservation.ReservationLine) -> PlannedLine:
-    return PlannedLine(line.line_id.rpartition("@")[0], line.location, line.quantity)
+def _planned(order: Order, line: reservation.ReservationLine) -> PlannedLine:
+    for own in order.lines:
+        if reservation_line_id(own.draft.line_ref, line.location) == line.line_id:
+            return PlannedLine(own.draft.line_ref, line.location, line.quantity)
+    raise LookupError(f"reservation line {line.line_id} is of no line of order {order.id}")
+
+
+def _refused(error: RemoteError) -> bool:
+    return bool(error.reason) and error.code in REFUSAL_CODES and not error.retryable
 
 
 def _disposition_line(line: Mapping[str, Any]) -> reservations.DispositionLine:

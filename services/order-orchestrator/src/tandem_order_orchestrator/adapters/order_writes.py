@@ -5,7 +5,8 @@ connectors in their consumer's transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tandem.order.v1.order_pb2 import Order as OrderMessage
@@ -76,7 +77,9 @@ class OrderWrites:
     async def _take_answers(self, answers: Sequence[AnsweredCommand]) -> list[Exception | None]:
         async with self._units() as uow:
             fresh = await complete_commands(uow.connection, [a.command.id for a in answers])
-            steps = [a.step for a in answers if a.command.id in fresh]
+            # A command carried out twice may stand twice in one batch: the first answer counts.
+            first = {a.command.id: a.step for a in reversed(answers) if a.command.id in fresh}
+            steps = [first.pop(a.command.id) for a in answers if a.command.id in first]
             results = await self.apply(uow, steps)
             failed = [result for result in results if isinstance(result, Exception)]
             if failed:
@@ -93,19 +96,23 @@ class OrderChanges:
     """Lets a call wait until an order has changed by an answer of another service."""
 
     def __init__(self) -> None:
-        self._waiting: dict[OrderKey, asyncio.Event] = {}
+        self._waiting: dict[OrderKey, set[asyncio.Event]] = {}
 
     def changed(self, orders: Sequence[Order]) -> None:
-        """Wakes who waits for these orders."""
+        """Wakes all who wait for these orders."""
         for order in orders:
-            event = self._waiting.pop(OrderKey(order.tenant, order.id), None)
-            if event is not None:
+            for event in self._waiting.get(OrderKey(order.tenant, order.id), ()):
                 event.set()
 
-    def watch(self, key: OrderKey) -> asyncio.Event:
-        """Set at the order's next change. Watch first, then read: a change in between counts."""
-        return self._waiting.setdefault(key, asyncio.Event())
-
-    def forget(self, key: OrderKey) -> None:
-        """Nobody waits any more; without it orders that never change would pile up."""
-        self._waiting.pop(key, None)
+    @contextmanager
+    def watching(self, key: OrderKey) -> Iterator[asyncio.Event]:
+        """An event set at each change. Clear it, then read: a change in between counts."""
+        event = asyncio.Event()
+        self._waiting.setdefault(key, set()).add(event)
+        try:
+            yield event
+        finally:
+            # Orders nobody waits for any more would pile up.
+            self._waiting[key].discard(event)
+            if not self._waiting[key]:
+                del self._waiting[key]

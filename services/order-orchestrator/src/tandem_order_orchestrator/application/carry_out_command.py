@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
-from tandem_core.errors import DomainError
-
-from tandem_order_orchestrator.application.apply_order_steps import OrderStep, existing
+from tandem_order_orchestrator.application.apply_order_steps import (
+    OrderStep,
+    ProcessHears,
+    existing,
+)
 from tandem_order_orchestrator.application.ports import OrderKey, StockGateway
+from tandem_order_orchestrator.domain.errors import StockRefused
 from tandem_order_orchestrator.domain.order import Order, unchanged
 from tandem_order_orchestrator.domain.order_parts import Shortage
+from tandem_order_orchestrator.domain.order_payment import mark_overdue
 from tandem_order_orchestrator.domain.order_process import (
     BOOK_DISPOSITION,
+    MARK_PAYMENT_OVERDUE,
     RECORD_SALE,
     RELEASE_STOCK,
     RESERVE_STOCK,
@@ -25,7 +31,7 @@ from tandem_order_orchestrator.domain.order_process import (
     ProcessEvent,
 )
 from tandem_order_orchestrator.domain.order_reservation import PlannedLine, rejected, reserved
-from tandem_order_orchestrator.domain.order_state import OrderState
+from tandem_order_orchestrator.domain.order_state import OrderState, PaymentAction
 from tandem_order_orchestrator.domain.sourcing import Demand, plan_sourcing, shortages_of
 
 INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
@@ -38,12 +44,17 @@ def done(order: Order) -> tuple[ProcessEvent, ...]:
     return (ProcessEvent("command_done"),)
 
 
-def done_or_late(order: Order) -> tuple[ProcessEvent, ...]:
-    """As `done`; a reservation that came after a cancellation has to be let go as well."""
-    if order.state is not OrderState.CANCELLED:
-        return done(order)
-    late = ProcessEvent("ReservedAfterCancel", {"reservation_id": order.reservation_id})
-    return (late, *done(order))
+def done_with(reservation_id: str) -> ProcessHears:
+    """As `done`; a reservation that the order does not have, since it was cancelled meanwhile, has
+    to be let go as well."""
+
+    def hears(order: Order) -> tuple[ProcessEvent, ...]:
+        if order.reservation_id == reservation_id:
+            return done(order)
+        late = ProcessEvent("ReservedAfterCancel", {"reservation_id": reservation_id})
+        return (late, *done(order))
+
+    return hears
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,8 @@ class CommandExecutor:
             await self._stock.record_sale(command.id, tenant, values)
         elif command.kind == BOOK_DISPOSITION:
             await self._stock.book_disposition(command.id, tenant, values)
+        elif command.kind == MARK_PAYMENT_OVERDUE:
+            return _overdue(command)
         else:
             raise ValueError(f"no executor for command {command.kind}")
         return nothing_to_do(command)
@@ -93,17 +106,18 @@ class CommandExecutor:
         order = await self._read_order(command.key)
         if order is None:
             raise LookupError(f"order {command.key.order_id} of command {command.id} is missing")
-        if order.state is not OrderState.ACCEPTED:
-            return nothing_to_do(command)
         if command.attempts > 1:
-            # The answer to an earlier attempt may have been lost; its claim must not be forgotten.
+            # The answer to an earlier attempt may have been lost; its claim must not be forgotten,
+            # least of all when the order was cancelled meanwhile.
             held = await self._stock.reservation_of(order)
             if held is not None:
                 return _reserved(command, held.reservation_id, held.plan)
+        if order.state is not OrderState.ACCEPTED:
+            return nothing_to_do(command)
         try:
             return await self._plan_and_reserve(command, order)
-        except DomainError as error:
-            return _rejected(command, error.reason, ())
+        except StockRefused as refused:
+            return _rejected(command, refused.reason, ())
 
     async def _plan_and_reserve(self, command: Command, order: Order) -> OrderStep:
         demands = [
@@ -132,7 +146,17 @@ def nothing_to_do(command: Command) -> OrderStep:
 
 def _reserved(command: Command, reservation_id: str, plan: Sequence[PlannedLine]) -> OrderStep:
     decide = existing(lambda order, now: reserved(order, reservation_id, plan, now))
-    return OrderStep(command.key, decide, done_or_late)
+    return OrderStep(command.key, decide, done_with(reservation_id))
+
+
+def _overdue(command: Command) -> OrderStep:
+    values = command.values
+    action, due_at = PaymentAction(values["action"]), datetime.fromisoformat(values["due_at"])
+    return OrderStep(
+        command.key,
+        existing(lambda order, now: mark_overdue(order, action, values["return_id"], due_at, now)),
+        done,
+    )
 
 
 def _rejected(command: Command, reason: str, shortages: Sequence[Shortage]) -> OrderStep:

@@ -84,13 +84,13 @@ class StockGateway(Protocol):
     """
 
     async def stock_of(self, tenant: str, skus: Sequence[str]) -> list[StockAt]:
-        """What each location that ships can promise. Raises SkuUnknown."""
+        """What each location that ships can promise. Raises StockRefused."""
         ...
 
     async def reserve(
         self, command_id: str, order: Order, plan: Sequence[PlannedLine]
     ) -> ReserveOutcome:
-        """Reserves the whole plan or nothing."""
+        """Reserves the whole plan or nothing; a live reservation of the order is replaced."""
         ...
 
     async def reservation_of(self, order: Order) -> HeldReservation | None:

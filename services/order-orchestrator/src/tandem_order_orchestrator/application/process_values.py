@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from tandem_core.ids import deterministic_id
+
 from tandem_order_orchestrator.domain.draft import DraftLine
 from tandem_order_orchestrator.domain.events import (
     FulfilmentShipped,
     OrderCancelled,
     OrderEvent,
+    PaymentAuthorised,
+    PaymentCaptured,
+    PaymentDue,
+    PaymentFailed,
+    PaymentVoided,
+    RefundSettled,
     ReturnApproved,
     SaleCompleted,
 )
 from tandem_order_orchestrator.domain.order import Order
+from tandem_order_orchestrator.domain.order_payment import payment_command_id
 from tandem_order_orchestrator.domain.order_process import ProcessEvent
-from tandem_order_orchestrator.domain.order_state import Disposition
+from tandem_order_orchestrator.domain.order_state import Disposition, PaymentAction
+
+RESERVATION_LINE_CHARACTERS_MAX = 100
+"""Limit of the contract; longer names are replaced by an id made from them."""
 
 
 def process_event(event: OrderEvent, order: Order) -> ProcessEvent:
@@ -28,7 +40,30 @@ def process_event(event: OrderEvent, order: Order) -> ProcessEvent:
         return ProcessEvent(name, _sale(event))
     if isinstance(event, ReturnApproved):
         return ProcessEvent(name, _disposition(event))
-    return ProcessEvent(name)
+    return ProcessEvent(name, _payment(event, order))
+
+
+def _payment(event: OrderEvent, order: Order) -> dict[str, Any]:
+    """What was asked of the provider, or which command it answered."""
+    if isinstance(event, PaymentDue):
+        return {
+            "command_id": event.command_id,
+            "action": event.action.value,
+            "return_id": event.return_id,
+        }
+    if isinstance(event, PaymentFailed):
+        return {"command_id": payment_command_id(order, event.action, event.return_id)}
+    if isinstance(event, RefundSettled):
+        return {"command_id": payment_command_id(order, PaymentAction.REFUND, event.return_id)}
+    action = _ANSWERED.get(type(event))
+    return {"command_id": payment_command_id(order, action)} if action else {}
+
+
+_ANSWERED = {
+    PaymentAuthorised: PaymentAction.AUTHORISE,
+    PaymentCaptured: PaymentAction.CAPTURE,
+    PaymentVoided: PaymentAction.VOID,
+}
 
 
 def _shipment(event: FulfilmentShipped, order: Order) -> dict[str, Any]:
@@ -48,7 +83,9 @@ def _shipment(event: FulfilmentShipped, order: Order) -> dict[str, Any]:
 
 def reservation_line_id(line_ref: str, location: str) -> str:
     """Name of a reservation line: an order line split over locations has one in each."""
-    return f"{line_ref}@{location}"
+    name = f"{line_ref}@{location}"
+    fits = len(name) <= RESERVATION_LINE_CHARACTERS_MAX
+    return name if fits else deterministic_id("reservation_line", line_ref, location)
 
 
 def _sale(event: SaleCompleted) -> dict[str, Any]:

@@ -6,7 +6,6 @@ DomainError
 ├── OrderLineQuantity      ORDER_LINE_QUANTITY      the line is not open for that many
 ├── RefundExceedsCapture   REFUND_EXCEEDS_CAPTURE   more back than was taken
 ├── TendersDisagree        TENDERS_DISAGREE         a receipt that does not add up
-├── StockRefused           as answered              the availability service cannot serve the order
 └── ReportTooEarly         ORDER_STATE              a report ahead of the facts it rests on
 """
 
@@ -75,14 +74,15 @@ class PayloadUnreadable(DomainError):
     event_type: str
 
 
-class StockRefused(DomainError):
-    """The availability service refuses for a reason of its own, for example SKU_UNKNOWN."""
+class StockRefused(Exception):
+    """The availability service refuses for a reason of its own, for example SKU_UNKNOWN.
 
-    def __init__(self, reason: str, sku: str) -> None:
-        super().__init__()
-        self.answered = reason
-        self.sku = sku
-        self.__dict__["reason"] = reason
+    It never leaves the service: the order is rejected with ``reason``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class ReportTooEarly(OrderStateError):

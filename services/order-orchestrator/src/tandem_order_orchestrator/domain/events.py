@@ -94,6 +94,16 @@ class PaymentVoided(OrderEvent):
 
 
 @dataclass(frozen=True)
+class PaymentOverdue(OrderEvent):
+    """The provider has not answered in time; it is still waited for."""
+
+    command_id: str
+    action: PaymentAction
+    due_at: datetime
+    return_id: str = ""
+
+
+@dataclass(frozen=True)
 class FulfilmentReleased(OrderEvent):
     """Locations were told to ship."""
 

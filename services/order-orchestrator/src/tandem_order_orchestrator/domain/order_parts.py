@@ -30,6 +30,14 @@ class OrderLine:
 
 
 @dataclass(frozen=True)
+class OverduePayment:
+    """A command the provider should have answered by ``due_at``."""
+
+    command_id: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class PaymentView:
     """The money side; minor units."""
 
@@ -41,6 +49,9 @@ class PaymentView:
     """Refunds asked for and not yet settled; counts against what can still be refunded."""
     authorisation_ref: str = ""
     capture_ref: str = ""
+    void_due: bool = False
+    """The provider was asked to let the authorisation go and has not answered."""
+    overdue: tuple[OverduePayment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from tandem_order_orchestrator.domain.events import (
     PaymentCaptured,
     PaymentDue,
     PaymentFailed,
+    PaymentOverdue,
     PaymentVoided,
     RefundSettled,
 )
 from tandem_order_orchestrator.domain.order import Change, Order, changed, move_lines, unchanged
-from tandem_order_orchestrator.domain.order_cancellation import cancel_open_lines
-from tandem_order_orchestrator.domain.order_parts import Return
+from tandem_order_orchestrator.domain.order_cancellation import cancel_open_lines, void_due
+from tandem_order_orchestrator.domain.order_parts import OverduePayment, Return
 from tandem_order_orchestrator.domain.order_state import (
     FulfilmentState,
     OrderState,
@@ -63,6 +64,44 @@ def ask_authorisation(order: Order, now: datetime) -> Change:
 
 def answered(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     """Takes the provider's answer; an answer known before changes nothing."""
+    change = _taken(order, answer, now)
+    waiting = tuple(x for x in order.payment.overdue if x.command_id != answer.command_id)
+    if not change.events or waiting == order.payment.overdue:
+        return change
+    payment = replace(change.order.payment, overdue=waiting)
+    return Change(replace(change.order, payment=payment), change.events)
+
+
+def mark_overdue(
+    order: Order, action: PaymentAction, return_id: str, due_at: datetime, now: datetime
+) -> Change:
+    """Shows that the provider's answer is late; changes nothing when it came meanwhile."""
+    command_id = payment_command_id(order, action, return_id)
+    known = any(item.command_id == command_id for item in order.payment.overdue)
+    if known or not _awaited(order, action, return_id):
+        return unchanged(order)
+    overdue = (*order.payment.overdue, OverduePayment(command_id, due_at))
+    happened = PaymentOverdue(command_id, action, due_at, return_id)
+    return changed(order, now, happened, payment=replace(order.payment, overdue=overdue))
+
+
+def _awaited(order: Order, action: PaymentAction, return_id: str) -> bool:
+    if action is PaymentAction.REFUND:
+        return any(
+            item.id == return_id and item.state is ReturnState.APPROVED for item in order.returns
+        )
+    if action is PaymentAction.VOID:
+        return order.payment.void_due
+    return order.payment.state is _WAITING_FOR[action]
+
+
+_WAITING_FOR = {
+    PaymentAction.AUTHORISE: PaymentState.AUTHORISING,
+    PaymentAction.CAPTURE: PaymentState.CAPTURING,
+}
+
+
+def _taken(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     if not answer.succeeded:
         return _declined(order, answer, now)
     steps = {
@@ -82,14 +121,13 @@ def _authorised(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     )
     happened = PaymentAuthorised(answer.amount, answer.provider_ref)
     if order.state is OrderState.CANCELLED:
-        action = PaymentAction.VOID
         payment = replace(payment, state=PaymentState.AUTHORISED)
+        payment, due = void_due(order, payment)
     else:
         action = PaymentAction.CAPTURE
         payment = replace(payment, state=PaymentState.CAPTURING)
-    due = PaymentDue(
-        payment_command_id(order, action), action, answer.amount, provider_ref=answer.provider_ref
-    )
+        command_id = payment_command_id(order, action)
+        due = PaymentDue(command_id, action, answer.amount, provider_ref=answer.provider_ref)
     return changed(order, now, happened, due, payment=payment)
 
 
@@ -134,10 +172,12 @@ def _refunded(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     payment = order.payment
     refunded = payment.refunded + answer.amount
     whole = refunded >= payment.captured
+    # A refund that was declined before is no longer counted as due.
+    counted = settled.refund_amount if settled.state is ReturnState.APPROVED else 0
     payment = replace(
         payment,
         refunded=refunded,
-        refund_due=payment.refund_due - settled.refund_amount,
+        refund_due=payment.refund_due - counted,
         state=PaymentState.REFUNDED if whole else PaymentState.PARTIALLY_REFUNDED,
     )
     done = replace(settled, state=ReturnState.SETTLED, refund_ref=answer.provider_ref)
@@ -146,9 +186,9 @@ def _refunded(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
 
 
 def _voided(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
-    if order.payment.state is PaymentState.VOIDED:
+    if not order.payment.void_due:
         return unchanged(order)
-    payment = replace(order.payment, state=PaymentState.VOIDED)
+    payment = replace(order.payment, state=PaymentState.VOIDED, void_due=False)
     return changed(order, now, PaymentVoided(answer.provider_ref), payment=payment)
 
 
@@ -156,17 +196,18 @@ def _declined(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     """A refused authorisation or capture cancels the order; a refused refund asks for a person."""
     if answer.action is PaymentAction.REFUND:
         return _refund_declined(order, answer, now)
-    waiting = {
-        PaymentAction.AUTHORISE: PaymentState.AUTHORISING,
-        PaymentAction.CAPTURE: PaymentState.CAPTURING,
-    }
+    if not _awaited(order, answer.action, ""):
+        return unchanged(order)
     failed = PaymentFailed(answer.action, answer.decline_reason)
     if answer.action is PaymentAction.VOID:
-        return changed(order, now, failed)
-    if order.payment.state is not waiting[answer.action]:
-        return unchanged(order)
+        return changed(order, now, failed, payment=replace(order.payment, void_due=False))
     payment = replace(order.payment, state=PaymentState.DECLINED)
-    change = changed(order, now, failed, payment=payment)
+    events: tuple[OrderEvent, ...] = (failed,)
+    if answer.action is PaymentAction.CAPTURE:
+        # The authorisation still blocks the customer's money.
+        payment, due = void_due(order, payment)
+        events = (failed, due)
+    change = changed(order, now, *events, payment=payment)
     if order.state is OrderState.CANCELLED:
         return change
     return change.then(cancel_open_lines(change.order, "PAYMENT_DECLINED", now))

@@ -29,11 +29,9 @@ def reserved(
 ) -> Change:
     """All lines are reserved by the plan; the payment becomes due.
 
-    An order cancelled meanwhile stays cancelled: the process releases the stock.
+    An order cancelled meanwhile stays as it is: the process releases the stock.
     """
-    if order.state is OrderState.CANCELLED:
-        return changed(order, now, reservation_id=reservation_id)
-    if order.reservation_id:
+    if order.reservation_id or order.state is OrderState.CANCELLED:
         return unchanged(order)
     if order.kind is not OrderKind.SHIPPED or order.state is not OrderState.ACCEPTED:
         raise order.refused("reserve")

@@ -21,7 +21,7 @@ from tandem_order_orchestrator.domain.order_state import (
     OrderKind,
     ReturnState,
 )
-from tandem_order_orchestrator.domain.refunds import refund_due
+from tandem_order_orchestrator.domain.refunds import refund_due, refunded_over_the_counter
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,22 @@ def approve_return(order: Order, request: ReturnRequest, now: datetime) -> Chang
     _check_lines_once(request)
     lines = tuple(_approved_line(order, line) for line in request.lines)
     approved = _approved(order, request, lines, now)
-    events: list[OrderEvent] = [_event(order, approved)]
     payment = order.payment
+    dues: tuple[OrderEvent, ...] = ()
     if order.kind is OrderKind.STORE_SALE:
+        payment = refunded_over_the_counter(order, approved.refund_amount)
+        approved = replace(approved, state=ReturnState.SETTLED)
+    elif approved.refund_amount == 0:
+        # The provider is not asked for nothing.
         approved = replace(approved, state=ReturnState.SETTLED)
     else:
         payment, due = refund_due(order, approved.id, approved.refund_amount)
-        events.append(due)
+        dues = (due,)
     return changed(
         order,
         now,
-        *events,
+        _event(order, approved),
+        *dues,
         lines=_given_back(order, lines),
         returns=(*order.returns, approved),
         payment=payment,

@@ -66,7 +66,12 @@ def _quantities(
     order: Order, fulfilment: Fulfilment, confirmation: ShipmentConfirmation
 ) -> dict[str, int]:
     given = {line.line_ref: line.quantity for line in fulfilment.lines}
-    wanted = dict(confirmation.by_line) or _by_sku(order, given, confirmation.by_sku) or given
+    if confirmation.by_line:
+        wanted = dict(confirmation.by_line)
+    elif confirmation.by_sku:
+        wanted = _by_sku(order, given, confirmation.by_sku)
+    else:
+        wanted = given
     for line_ref, quantity in wanted.items():
         if quantity > given.get(line_ref, 0):
             raise OrderLineQuantity(line_ref, quantity, given.get(line_ref, 0))
@@ -77,6 +82,9 @@ def _by_sku(order: Order, given: Mapping[str, int], by_sku: Mapping[str, int]) -
     """Spreads SKU quantities over the lines in their order; a warehouse knows no order lines."""
     taken: dict[str, int] = {}
     for sku, quantity in by_sku.items():
+        if quantity < 1:
+            # A line that left nothing is not read as "all of it left".
+            raise OrderLineQuantity(sku, quantity, 0, "lines.quantity")
         left = quantity
         for line_ref, open_units in given.items():
             if left and order.line(line_ref).draft.sku == sku:

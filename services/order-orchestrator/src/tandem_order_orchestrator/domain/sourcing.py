@@ -1,12 +1,13 @@
 """Which location ships what: predictable by rank, fewest shipments first.
 
-A single location that has everything wins; else the fewest locations in rank order that together
-cover it. All lines or none: what cannot be covered comes back as shortages with alternatives.
+A single location that has everything wins; else the fewest of the first ranked locations that
+together cover it; else one guess over all of them. All lines or none: what cannot be covered comes
+back as shortages with alternatives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -51,10 +52,9 @@ def plan_sourcing(demands: Sequence[Demand], stock: Sequence[StockAt]) -> Sourci
     needed = _sum_by_sku(demands)
     available = {(s.sku, s.location): s.available for s in stock if s.available > 0}
     locations = _ranked_locations(needed, stock)
-    for count in range(1, SHIPMENTS_MAX + 1):
-        for chosen in combinations(locations, count):
-            if _covers(chosen, needed, available):
-                return SourcingPlan(_assign(chosen, demands, available), ())
+    for chosen in _choices(locations, needed, available):
+        if _covers(chosen, needed, available):
+            return SourcingPlan(_assign(chosen, demands, available), ())
     return SourcingPlan((), shortages_of(demands, stock))
 
 
@@ -76,8 +76,35 @@ def _ranked_locations(needed: Mapping[str, int], stock: Sequence[StockAt]) -> li
     for item in stock:
         if item.sku in needed and item.available > 0:
             ranks[item.location] = min(item.rank, ranks.get(item.location, item.rank))
-    ordered = sorted(ranks, key=lambda location: (ranks[location], location))
-    return ordered[:LOCATIONS_CONSIDERED_MAX]
+    return sorted(ranks, key=lambda location: (ranks[location], location))
+
+
+def _choices(
+    locations: Sequence[str], needed: Mapping[str, int], available: Mapping[tuple[str, str], int]
+) -> Iterator[Sequence[str]]:
+    """Every single location, then sets of the first ranked, then one guess over all of them."""
+    yield from ((location,) for location in locations)
+    for count in range(2, SHIPMENTS_MAX + 1):
+        yield from combinations(locations[:LOCATIONS_CONSIDERED_MAX], count)
+    if len(locations) > LOCATIONS_CONSIDERED_MAX:
+        yield _most_first(locations, needed, available)
+
+
+def _most_first(
+    locations: Sequence[str], needed: Mapping[str, int], available: Mapping[tuple[str, str], int]
+) -> Sequence[str]:
+    """Up to SHIPMENTS_MAX locations, each the one that adds most; ties by rank."""
+    left = dict(needed)
+    chosen: list[str] = []
+    for _ in range(SHIPMENTS_MAX):
+        adds = {
+            location: sum(min(q, available.get((sku, location), 0)) for sku, q in left.items())
+            for location in locations
+        }
+        best = max(locations, key=lambda location: adds[location])
+        chosen.append(best)
+        left = {sku: q - min(q, available.get((sku, best), 0)) for sku, q in left.items()}
+    return sorted(set(chosen), key=locations.index)
 
 
 def _covers(

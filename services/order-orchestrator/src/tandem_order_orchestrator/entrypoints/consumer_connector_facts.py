@@ -15,22 +15,25 @@ from tandem.connector.v1 import events_pb2 as facts
 from tandem_core.errors import DomainError, NotFound
 from tandem_platform import telemetry
 from tandem_platform.delivery import Delivery
+from tandem_platform.structured_logs import get_logger
 from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 from tandem_order_orchestrator.adapters.order_writes import OrderWrites, carrier
 from tandem_order_orchestrator.adapters.postgres import waiting_reports
-from tandem_order_orchestrator.adapters.postgres.order_read_models import OrderReadModels
+from tandem_order_orchestrator.adapters.postgres.order_read_models import order_ids
 from tandem_order_orchestrator.adapters.postgres.waiting_reports import WaitingReport
 from tandem_order_orchestrator.adapters.wire.draft_mapping import from_draft
+from tandem_order_orchestrator.adapters.wire.money_mapping import from_ref
 from tandem_order_orchestrator.adapters.wire.report_mapping import (
+    cancelled_units,
     from_payment,
     from_refund,
     from_sale,
     from_shipment,
     is_cancellation,
 )
-from tandem_order_orchestrator.application.apply_order_steps import OrderStep
-from tandem_order_orchestrator.application.cancel_order import CancelOrder
+from tandem_order_orchestrator.application.apply_order_steps import OrderStep, StepResult
+from tandem_order_orchestrator.application.cancel_order import TakeCancellation
 from tandem_order_orchestrator.application.confirm_shipment import ConfirmShipment
 from tandem_order_orchestrator.application.create_return import CreateReturn
 from tandem_order_orchestrator.application.ports import OrderKey
@@ -38,7 +41,11 @@ from tandem_order_orchestrator.application.record_store_sale import RecordStoreS
 from tandem_order_orchestrator.application.submit_order import SubmitOrder
 from tandem_order_orchestrator.application.take_payment_answer import TakePaymentAnswer
 from tandem_order_orchestrator.domain.errors import PayloadUnreadable, ReportTooEarly
+from tandem_order_orchestrator.domain.order import order_id
 
+log = get_logger(__name__)
+
+ORDER_UNKNOWN = "ORDER_UNKNOWN"
 AGGREGATE_TYPES = frozenset(
     {"external_order", "store_sale", "external_shipment", "payment_command"}
 )
@@ -56,13 +63,14 @@ class Report:
     message: Message
 
     @property
-    def order_ref(self) -> str:
-        """The name of an order that must exist already; empty when the fact makes its own."""
-        if isinstance(self.message, facts.ShipmentReported):
-            return self.message.order_ref
-        if isinstance(self.message, facts.RefundReported):
-            return self.message.order_ref.id
-        return ""
+    def order_name(self) -> str:
+        """What a warehouse calls the order it ships; empty for facts that name it exactly."""
+        return self.message.order_ref if isinstance(self.message, facts.ShipmentReported) else ""
+
+    @property
+    def may_be_early(self) -> bool:
+        """True when the fact is about an order that comes on another way."""
+        return isinstance(self.message, facts.ShipmentReported | facts.RefundReported)
 
 
 _TYPES: Mapping[str, type[Message]] = {
@@ -83,20 +91,23 @@ class ConnectorFacts:
     def __init__(
         self,
         writes: OrderWrites,
-        read_models: OrderReadModels,
         units: UnitOfWorkFactory,
         *,
         waiting_rows_max: int,
     ) -> None:
         self._writes = writes
-        self._read_models = read_models
         self._units = units
         self._waiting_rows_max = waiting_rows_max
 
     async def apply(self, uow: UnitOfWork, deliveries: Sequence[Delivery]) -> None:
         """Applies a batch of the consumer. Raises the first error that waiting does not cure."""
         reports = [_from_delivery(d) for d in deliveries if d.event_type in _TYPES]
-        early = await self._apply(uow, reports)
+        early: list[WaitingReport] = []
+        for report, outcome in await self._outcomes(uow, reports):
+            if isinstance(outcome, DomainError):
+                raise outcome
+            if outcome is not None:
+                early.append(_waiting(report, outcome))
         await waiting_reports.keep(uow.connection, early)
 
     async def retry_waiting(self) -> None:
@@ -110,44 +121,62 @@ class ConnectorFacts:
 
     async def _retry(self, uow: UnitOfWork, waiting: Sequence[WaitingReport]) -> None:
         reports = [_from_waiting(item) for item in waiting]
-        failed: set[str] = set()
-        early = await self._apply(uow, reports, failed)
-        late = failed | {item.event_id for item in early}
-        await waiting_reports.later(uow.connection, sorted(late))
+        late: dict[str, str] = {}
+        for report, outcome in await self._outcomes(uow, reports):
+            if isinstance(outcome, DomainError):
+                late[report.event_id] = outcome.reason
+                # It waits on, visible by its reason: nobody else holds this report any more.
+                log.error(
+                    "a report that waited is refused", event_id=report.event_id, why=str(outcome)
+                )
+            elif outcome is not None:
+                late[report.event_id] = outcome
+        await waiting_reports.later(uow.connection, late)
         applied = [item.event_id for item in waiting if item.event_id not in late]
         await waiting_reports.done(uow.connection, applied)
 
-    async def _apply(
-        self, uow: UnitOfWork, reports: Sequence[Report], failed: set[str] | None = None
-    ) -> list[WaitingReport]:
-        ids = await self._order_ids(reports)
-        known = [r for r in reports if not r.order_ref or (r.tenant, r.order_ref) in ids]
-        early = [
-            _waiting(r, "ORDER_UNKNOWN")
-            for r in reports
-            if r.order_ref and (r.tenant, r.order_ref) not in ids
-        ]
-        steps = [_step(r, ids.get((r.tenant, r.order_ref), "")) for r in known]
-        results = await self._writes.apply(uow, steps)
-        for report, result in zip(known, results, strict=True):
-            if isinstance(result, ReportTooEarly):
-                early.append(_waiting(report, result.state))
-            elif isinstance(result, DomainError):
-                if failed is None:
-                    raise result
-                failed.add(report.event_id)
-        return early
-
-    async def _order_ids(self, reports: Sequence[Report]) -> dict[tuple[str, str], str]:
-        by_tenant: dict[str, set[str]] = {}
+    async def _outcomes(
+        self, uow: UnitOfWork, reports: Sequence[Report]
+    ) -> list[tuple[Report, DomainError | str | None]]:
+        """What each report met: None when applied, why it has to wait, or why it is refused."""
+        ids = await _ids_by_name(uow, reports)
+        steps: dict[str, OrderStep] = {}
+        outcomes: dict[str, DomainError | str | None] = {}
         for report in reports:
-            if report.order_ref:
-                by_tenant.setdefault(report.tenant, set()).add(report.order_ref)
-        found: dict[tuple[str, str], str] = {}
-        for tenant, refs in by_tenant.items():
-            ids = await self._read_models.order_ids(tenant, sorted(refs))
-            found.update({(tenant, ref): order_id for ref, order_id in ids.items()})
-        return found
+            try:
+                step = _step(report, ids.get((report.tenant, report.order_name), ""))
+            except DomainError as error:
+                outcomes[report.event_id] = error
+            else:
+                if step is None:
+                    outcomes[report.event_id] = ORDER_UNKNOWN
+                else:
+                    steps[report.event_id] = step
+        results = await self._writes.apply(uow, list(steps.values()))
+        by_id = {report.event_id: report for report in reports}
+        for event_id, result in zip(steps, results, strict=True):
+            outcomes[event_id] = _outcome(by_id[event_id], result)
+        return [(report, outcomes[report.event_id]) for report in reports]
+
+
+async def _ids_by_name(uow: UnitOfWork, reports: Sequence[Report]) -> dict[tuple[str, str], str]:
+    by_tenant: dict[str, set[str]] = {}
+    for report in reports:
+        if report.order_name:
+            by_tenant.setdefault(report.tenant, set()).add(report.order_name)
+    found: dict[tuple[str, str], str] = {}
+    for tenant, names in by_tenant.items():
+        ids = await order_ids(uow.connection, tenant, sorted(names))
+        found.update({(tenant, name): known for name, known in ids.items()})
+    return found
+
+
+def _outcome(report: Report, result: StepResult) -> DomainError | str | None:
+    if isinstance(result, ReportTooEarly):
+        return result.state
+    if isinstance(result, NotFound) and report.may_be_early:
+        return ORDER_UNKNOWN
+    return result if isinstance(result, DomainError) else None
 
 
 def _from_delivery(delivery: Delivery) -> Report:
@@ -177,17 +206,20 @@ def _waiting(report: Report, reason: str) -> WaitingReport:
         report.tenant,
         report.event_id,
         report.event_type,
-        report.order_ref,
+        report.order_name,
         report.payload,
         report.headers,
         reason,
     )
 
 
-def _step(report: Report, order_id: str) -> OrderStep:
+def _step(report: Report, named: str) -> OrderStep | None:
+    """What the report does; None when the order it names is not known."""
+    if report.order_name and not named:
+        return None
     make = _STEPS[type(report.message)]
     with telemetry.continued(report.headers):
-        step: OrderStep = make(report, OrderKey(report.tenant, order_id), report.message)
+        step: OrderStep = make(report, OrderKey(report.tenant, named), report.message)
     return OrderStep(step.key, step.decide, step.process_hears, report.headers)
 
 
@@ -205,9 +237,10 @@ def _shipped(_: Report, key: OrderKey, fact: facts.ShipmentReported) -> OrderSte
     return ConfirmShipment(key, from_shipment(fact)).step()
 
 
-def _refunded(_: Report, key: OrderKey, fact: facts.RefundReported) -> OrderStep:
+def _refunded(report: Report, _: OrderKey, fact: facts.RefundReported) -> OrderStep:
+    key = OrderKey(report.tenant, order_id(report.tenant, from_ref(fact.order_ref)))
     if is_cancellation(fact):
-        return CancelOrder(key, "CHANNEL").step()
+        return TakeCancellation(key, cancelled_units(fact), "CHANNEL").step()
     currency = fact.lines[0].net_amount.currency_code if fact.lines else ""
     currency = currency or fact.shipping_amount.currency_code
     return CreateReturn(key, from_refund(fact, currency)).step()

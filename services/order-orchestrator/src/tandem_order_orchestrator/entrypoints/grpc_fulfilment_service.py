@@ -30,10 +30,18 @@ class FulfilmentService(fulfilment_service_pb2_grpc.FulfilmentServiceServicer):
             location=request.location,
             shipment_ref=request.shipment_ref,
             shipped_at=from_time(request.ship_time),
-            by_line={line.line_ref: line.quantity for line in request.lines},
+            by_line=_by_line(request),
             tracking_number=request.tracking_number,
         )
         key = OrderKey(current_caller().tenant, request.order_id)
         step = ConfirmShipment(key, confirmation).step()
         order = await self._writes.requests.submit(request, with_carrier(step))
         return api.ConfirmShipmentResponse(order=order)
+
+
+def _by_line(request: api.ConfirmShipmentRequest) -> dict[str, int]:
+    """Quantities by line; a line named twice counts as the sum."""
+    by_line: dict[str, int] = {}
+    for line in request.lines:
+        by_line[line.line_ref] = by_line.get(line.line_ref, 0) + line.quantity
+    return by_line

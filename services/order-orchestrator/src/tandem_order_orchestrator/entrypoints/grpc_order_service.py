@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 from typing import Any
 
 from tandem.order.v1 import order_service_pb2 as api
@@ -30,6 +32,7 @@ from tandem_order_orchestrator.domain.order import Order
 from tandem_order_orchestrator.domain.order_state import OrderState
 
 STATE_PREFIX = "STATE_"
+LOOK_SECONDS = 0.25
 
 
 class OrderService(order_service_pb2_grpc.OrderServiceServicer):
@@ -63,18 +66,17 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
 
     async def _decided(self, key: OrderKey, seconds: float) -> Order:
         """The order once it is reserved or refused, or as it stands when the time is over."""
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    change = self._changes.watch(key)
-                    order = await self._order(key)
-                    if order.state is not OrderState.ACCEPTED:
-                        return order
-                    await change.wait()
-        except TimeoutError:
-            return await self._order(key)
-        finally:
-            self._changes.forget(key)
+        give_up_at = time.monotonic() + seconds
+        with self._changes.watching(key) as change:
+            while True:
+                change.clear()
+                order = await self._order(key)
+                left = give_up_at - time.monotonic()
+                if order.state is not OrderState.ACCEPTED or left <= 0:
+                    return order
+                # Another process may take the answer in, of which this one hears nothing.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(change.wait(), min(left, LOOK_SECONDS))
 
     async def _order(self, key: OrderKey) -> Order:
         order = await self._read_models.order(key)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tandem_platform.database import Database
 
 from tandem_order_orchestrator.adapters.postgres.order_documents import from_document
@@ -95,15 +96,18 @@ class OrderReadModels:
             found = await connection.execute(_TIMELINE, arguments)
             return [TimelineRow(*row) for row in found]
 
-    async def order_ids(self, tenant: str, refs: Sequence[str]) -> dict[str, str]:
-        """Ids of the orders known by these external ids or display names.
 
-        A name of two orders resolves to neither: a shipment is never booked on a guess.
-        """
-        async with self._database.transaction() as connection:
-            found = list(await connection.execute(_RESOLVE, {"tenant": tenant, "refs": list(refs)}))
-        ids: dict[str, set[str]] = {}
-        for external_id, display_name, order_id in found:
-            for name in {external_id, display_name} & set(refs):
-                ids.setdefault(name, set()).add(order_id)
-        return {name: next(iter(known)) for name, known in ids.items() if len(known) == 1}
+async def order_ids(
+    connection: AsyncConnection, tenant: str, refs: Sequence[str]
+) -> dict[str, str]:
+    """Ids of the orders known by these external ids or display names.
+
+    A name of two orders resolves to neither: a shipment is never booked on a guess. Reads on the
+    caller's connection: a second one per consumer would empty the pool.
+    """
+    found = list(await connection.execute(_RESOLVE, {"tenant": tenant, "refs": list(refs)}))
+    ids: dict[str, set[str]] = {}
+    for external_id, display_name, order_id in found:
+        for name in {external_id, display_name} & set(refs):
+            ids.setdefault(name, set()).add(order_id)
+    return {name: next(iter(known)) for name, known in ids.items() if len(known) == 1}

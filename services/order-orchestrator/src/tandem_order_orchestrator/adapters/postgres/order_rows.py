@@ -44,8 +44,24 @@ _SAVE = text("""
 """)
 
 
+# An order that does not exist yet has no row to lock: two who both find none would both make it.
+_LOCK_NAMES = text("""
+    SELECT pg_advisory_xact_lock(hash) FROM (
+        SELECT DISTINCT hashtextextended('order' || chr(31) || tenant || chr(31) || id, 0) AS hash
+        FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[])) AS k (tenant, id)
+        ORDER BY 1) AS keys
+""")
+
+
 class OrderWriteLost(RuntimeError):
     """A row was newer than the order written: its lock was not held, a fault of ours."""
+
+
+async def lock_names(connection: AsyncConnection, keys: Sequence[OrderKey]) -> None:
+    """Waits for, then keeps out, everybody else who writes these orders, existing or not."""
+    if keys:
+        arguments = {"tenants": [k.tenant for k in keys], "ids": [k.order_id for k in keys]}
+        await connection.execute(_LOCK_NAMES, arguments)
 
 
 async def read_orders(

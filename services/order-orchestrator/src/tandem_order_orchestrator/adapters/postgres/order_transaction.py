@@ -8,10 +8,22 @@ from typing import Any
 
 from tandem_platform import telemetry
 from tandem_platform.event_journal import JournalEvent, event_from
-from tandem_platform.saga import SagaCommand, SagaEngine, SagaEvent, SagaInput, SagaStep, Values
+from tandem_platform.saga import (
+    SagaCommand,
+    SagaEngine,
+    SagaEvent,
+    SagaInput,
+    SagaStep,
+    SagaTimer,
+    Values,
+)
 from tandem_platform.unit_of_work import UnitOfWork
 
-from tandem_order_orchestrator.adapters.postgres.order_rows import read_orders, write_orders
+from tandem_order_orchestrator.adapters.postgres.order_rows import (
+    lock_names,
+    read_orders,
+    write_orders,
+)
 from tandem_order_orchestrator.adapters.wire.event_mapping import to_event
 from tandem_order_orchestrator.application.ports import OrderKey, ProcessInput, RecordedEvent
 from tandem_order_orchestrator.domain import order_process
@@ -29,9 +41,11 @@ class OrderSaga:
 
     def decide(self, state: str, data: Values, event: SagaEvent) -> SagaStep:
         """The pure decision of the domain, with commands in the engine's form."""
-        step = order_process.decide(state, data, ProcessEvent(event.name, event.values))
+        heard = ProcessEvent(event.name, event.values)
+        step = order_process.decide(state, data, heard, event.at)
         commands = tuple(SagaCommand(command.kind, command.values) for command in step.commands)
-        return SagaStep(step.state, step.data, commands)
+        timer = SagaTimer(step.timer.name, step.timer.at) if step.timer else None
+        return SagaStep(step.state, step.data, commands, timer)
 
 
 class PostgresOrderTransaction:
@@ -42,7 +56,8 @@ class PostgresOrderTransaction:
         self._engine = SagaEngine(OrderSaga())
 
     async def load(self, keys: Sequence[OrderKey]) -> dict[OrderKey, Order]:
-        """The orders that exist, locked."""
+        """The orders that exist, locked, also against being made by somebody else meanwhile."""
+        await lock_names(self._unit.connection, keys)
         return await read_orders(self._unit.connection, keys, lock=True)
 
     async def store(self, orders: Sequence[Order], events: Sequence[RecordedEvent]) -> None:

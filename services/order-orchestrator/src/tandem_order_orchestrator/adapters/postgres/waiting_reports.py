@@ -30,9 +30,10 @@ _KEEP = text("""
                                 since, attempts, next_at)
     SELECT r.tenant, r.event_id, r.event_type, r.order_ref, p.payload, r.headers, r.reason,
            now(), 0, now()
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) WITH ORDINALITY
-         AS r (tenant text, event_id uuid, event_type text, order_ref text, headers jsonb,
-               reason text, place bigint)
+    FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb))
+             AS (tenant text, event_id uuid, event_type text, order_ref text, headers jsonb,
+                 reason text)) WITH ORDINALITY
+         AS r (tenant, event_id, event_type, order_ref, headers, reason, place)
     JOIN unnest(CAST(:payloads AS bytea[])) WITH ORDINALITY AS p (payload, place) USING (place)
     ON CONFLICT (tenant, event_id) DO NOTHING
 """)
@@ -44,9 +45,13 @@ _TAKE = text("""
 _DELETE = text("DELETE FROM waiting_report WHERE event_id = ANY(CAST(:ids AS uuid[]))")
 _LATER = text(f"""
     UPDATE waiting_report SET attempts = attempts + 1,
-        next_at = now() + make_interval(secs => least({RETRY_SECONDS_MAX}, 0.2 * 2 ^ attempts))
-    WHERE event_id = ANY(CAST(:ids AS uuid[]))
+        reason = late.reason,
+        next_at = now() + make_interval(
+            secs => least({RETRY_SECONDS_MAX}, 0.2 * 2 ^ least(attempts, 16)))
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS text[])) AS late (id, reason)
+    WHERE event_id = late.id
 """)
+_COUNTS = text("SELECT reason, count(*) FROM waiting_report GROUP BY reason")
 
 
 async def keep(connection: AsyncConnection, reports: Sequence[WaitingReport]) -> None:
@@ -79,6 +84,12 @@ async def done(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
     await connection.execute(_DELETE, {"ids": list(event_ids)})
 
 
-async def later(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
-    """Puts reports off, longer each time, up to RETRY_SECONDS_MAX."""
-    await connection.execute(_LATER, {"ids": list(event_ids)})
+async def later(connection: AsyncConnection, reasons: Mapping[str, str]) -> None:
+    """Puts reports off, longer each time, up to RETRY_SECONDS_MAX; why, by event id."""
+    ids = sorted(reasons)
+    await connection.execute(_LATER, {"ids": ids, "reasons": [reasons[i] for i in ids]})
+
+
+async def counts(connection: AsyncConnection) -> dict[str, int]:
+    """How many wait, by reason."""
+    return {reason: number for reason, number in await connection.execute(_COUNTS)}

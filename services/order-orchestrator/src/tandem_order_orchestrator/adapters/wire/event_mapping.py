@@ -105,6 +105,16 @@ def _voided(event: domain.PaymentVoided, order: Order) -> Message:
     return wire.PaymentVoided(order_id=order.id, provider_ref=event.provider_ref)
 
 
+def _overdue(event: domain.PaymentOverdue, order: Order) -> Message:
+    return wire.PaymentOverdue(
+        order_id=order.id,
+        command_id=event.command_id,
+        action=_action(event.action),
+        due_time=to_time(event.due_at),
+        return_id=event.return_id,
+    )
+
+
 def _released(event: domain.FulfilmentReleased, order: Order) -> Message:
     fulfilments = [to_fulfilment(item) for item in event.fulfilments]
     return wire.FulfilmentReleased(order_id=order.id, fulfilments=fulfilments)
@@ -190,6 +200,7 @@ _MAPPINGS: Mapping[type[domain.OrderEvent], Callable[[Any, Order], Message]] = {
     domain.PaymentCaptured: _captured,
     domain.PaymentFailed: _failed,
     domain.PaymentVoided: _voided,
+    domain.PaymentOverdue: _overdue,
     domain.FulfilmentReleased: _released,
     domain.FulfilmentShipped: _shipped,
     domain.SaleCompleted: _sale,

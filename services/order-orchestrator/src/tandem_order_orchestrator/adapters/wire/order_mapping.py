@@ -66,6 +66,7 @@ def _line(line: OrderLine, currency: str) -> wire.OrderLine:
 
 
 def _payment(payment: PaymentView, currency: str) -> wire.PaymentView:
+    overdue = min((item.due_at for item in payment.overdue), default=None)
     return wire.PaymentView(
         state=wire.PaymentView.State.Value(f"STATE_{payment.state.value}"),
         authorised=to_money(payment.authorised, currency),
@@ -73,6 +74,7 @@ def _payment(payment: PaymentView, currency: str) -> wire.PaymentView:
         refunded=to_money(payment.refunded, currency),
         authorisation_ref=payment.authorisation_ref,
         capture_ref=payment.capture_ref,
+        overdue_time=to_time(overdue) if overdue else None,
     )
 
 

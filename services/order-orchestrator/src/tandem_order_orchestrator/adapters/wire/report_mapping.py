@@ -55,6 +55,14 @@ def from_shipment(fact: facts.ShipmentReported) -> ShipmentConfirmation:
     )
 
 
+def cancelled_units(fact: facts.RefundReported) -> dict[str, int]:
+    """What a channel cancelled, by line."""
+    units: dict[str, int] = {}
+    for line in fact.lines:
+        units[line.line_ref] = units.get(line.line_ref, 0) + line.quantity
+    return units
+
+
 def is_cancellation(fact: facts.RefundReported) -> bool:
     """True when all its lines were never shipped: the channel cancelled them."""
     return bool(fact.lines) and all(line.restock == _RESTOCK.RESTOCK_CANCEL for line in fact.lines)
