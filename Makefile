@@ -18,10 +18,19 @@ help: ## List the commands
 
 $(VENV)/.packages: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
-	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install python3-venv"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || $(MAKE) bare-venv
 	@echo "installing packages (once)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
+
+# A bare Debian or Ubuntu has Python without its venv module; root can be helped, others are told.
+.PHONY: bare-venv
+bare-venv:
+	@rm -rf $(VENV)
+	@test "$$(id -u)" = 0 || { echo "Python's venv module is missing; as root: apt-get install python3-venv"; exit 1; }
+	@echo "installing python3-venv (once)"
+	@apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
+	@$(PYTHON) -m venv $(VENV)
 
 $(IMAGE): $(VENV)/.packages $(PROTOS) libs/contracts/generate.py
 	@$(BIN)/python libs/contracts/generate.py

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import psutil
 import typer
 from rich.console import Console
@@ -145,9 +146,20 @@ def status(data: DataDir = DATA) -> None:
             answer.pending_commands,
         )
         table.add_row(service, state, *(str(figure) for figure in figures))
+    ready = rest_is_ready(layout)
+    table.add_row("gateway", "serving" if ready else "[red]not ready[/red]", *[""] * 6)
     console.print(table)
-    if not healthy:
+    if not healthy or not ready:
         raise typer.Exit(1)
+
+
+def rest_is_ready(layout: Layout) -> bool:
+    """Whether the REST door says so itself."""
+    try:
+        answer = httpx.get(f"{Running.read(layout).rest}/readyz", timeout=2.0)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200
 
 
 @app.command("secrets")
