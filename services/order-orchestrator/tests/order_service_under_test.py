@@ -35,6 +35,7 @@ from tandem_platform.internal_token import TokenSigner, generate_key_pair
 from tandem_platform.jetstream import JetStream
 from tandem_platform.process import serve
 from tandem_platform.relay import Relay
+from tandem_platform.remote_error import RemoteError
 from tandem_platform.settings import ServiceSettings
 from tandem_platform.unit_of_work import UnitOfWorkFactory
 from tandem_testing.child_process import free_port
@@ -163,21 +164,19 @@ class FactSource:
 
     async def paid(self, due: dict[str, Any], order_id: str, *, declined: str = "") -> None:
         """Answers a `PaymentDue`."""
-        outcome = (
-            facts.PAYMENT_OUTCOME_DECLINED if declined else facts.PAYMENT_OUTCOME_SUCCEEDED
-        )
+        outcome = facts.PAYMENT_OUTCOME_DECLINED if declined else facts.PAYMENT_OUTCOME_SUCCEEDED
         action = due["action"].removeprefix("ACTION_")
         fact = facts.PaymentCompleted(
-            command_id=due["commandId"],
+            command_id=due["command_id"],
             order_id=order_id,
             action=facts.PaymentAction.Value(f"PAYMENT_ACTION_{action}"),
             outcome=outcome,
-            amount=usd(int(due["amount"]["minorUnits"])),
+            amount=usd(int(due["amount"]["minor_units"])),
             provider_ref="" if declined else f"{action.lower()}-ref",
             decline_reason=declined,
             complete_time=stamp(),
         )
-        await self.tell(fact, "payment_command", due["commandId"])
+        await self.tell(fact, "payment_command", due["command_id"])
 
 
 class Running:
@@ -228,7 +227,12 @@ class Running:
 
     async def reaches(self, order_id: str, state: str) -> Order:
         async def look() -> Order | None:
-            order = await self.order(order_id)
+            try:
+                order = await self.order(order_id)
+            except RemoteError as error:
+                if error.reason != "NOT_FOUND":
+                    raise
+                return None
             return order if order.state == Order.State.Value(f"STATE_{state}") else None
 
         return await eventually(look)  # type: ignore[no-any-return]  # an order, or it failed
@@ -261,9 +265,7 @@ def id_of(order: OrderDraft) -> str:
 def calls_to(settings: ServiceSettings, keys: Keys) -> ServiceChannel:
     identity = caller(tenant=TENANT)
     return ServiceChannel(
-        ServiceSettings(
-            service_name=CLIENT, peers={settings.service_name: settings.grpc_address}
-        ),
+        ServiceSettings(service_name=CLIENT, peers={settings.service_name: settings.grpc_address}),
         settings.service_name,
         identity=lambda: identity,
         signer=TokenSigner(CLIENT, keys.client_private),
@@ -300,7 +302,7 @@ async def _answers(running: Running, service: asyncio.Task[None]) -> None:
             service.result()
         try:
             await running.orders.ListOrders(api.ListOrdersRequest())
-        except Exception:
+        except RemoteError:
             return False
         return True
 

@@ -46,6 +46,10 @@ class Unavailable(DomainError):
     reason: ClassVar[str] = "UNAVAILABLE"
 
 
+class ReplyLost(Exception):
+    """Done, but nobody hears of it."""
+
+
 @dataclass
 class Stock:
     """What the stub knows; tests read and turn it."""
@@ -95,7 +99,8 @@ class Stock:
     def leave(self, rpc: str) -> None:
         if self.lose_replies[rpc] > 0:
             self.lose_replies[rpc] -= 1
-            raise Unavailable
+            # Not a code the channel repeats by itself: the command has to come again.
+            raise ReplyLost
 
 
 class StubReservations(ReservationServiceServicer):
