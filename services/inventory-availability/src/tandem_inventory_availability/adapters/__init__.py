@@ -1,0 +1,1 @@
+"""Postgres rows and wire messages."""

@@ -1,0 +1,153 @@
+"""The port of stock on one open unit of work.
+
+Locks are taken in one order everywhere: sources, owners, positions, reservations, each sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from google.protobuf.message import Message
+from tandem.inventory.v1 import events_pb2
+from tandem_platform import telemetry
+from tandem_platform.event_journal import event_from
+from tandem_platform.unit_of_work import UnitOfWork
+
+from tandem_inventory_availability.adapters.postgres import (
+    availability_rows,
+    reservation_rows,
+    signal_rows,
+    stock_rows,
+)
+from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
+from tandem_inventory_availability.adapters.wire.stock_mapping import (
+    to_ledger_entry,
+    to_stock_position,
+)
+from tandem_inventory_availability.application.ports import Needs
+from tandem_inventory_availability.domain.errors import InsufficientStock
+from tandem_inventory_availability.domain.reserving import MADE
+from tandem_inventory_availability.domain.signal_book import SignalBook
+from tandem_inventory_availability.domain.stock_book import ReservationStep, StockBook
+from tandem_inventory_availability.domain.stock_position import StockPosition
+from tandem_inventory_availability.domain.stock_signal import StockSignal
+
+
+class PostgresStockTransaction:
+    """Stock's rows in one unit of work."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+
+    async def open(self, needs: Sequence[Needs], now: datetime) -> StockBook:
+        """The rows of a batch of commands."""
+        connection = self._unit.connection
+        book = StockBook(now)
+        owners = [owner for need in needs for owner in need.owners]
+        named = {key for need in needs for key in need.reservations}
+        held = await reservation_rows.lock_owners(connection, owners)
+        # Read once without a lock to learn their positions, which never change, and again with it.
+        seen = await reservation_rows.reservations(connection, named, lock=False)
+        keys = {key for need in needs for key in need.keys}
+        keys |= {key for reservation in (*held, *seen) for key in reservation.keys}
+        await stock_rows.lock_positions(connection, book, keys)
+        ids = {(r.owner.tenant, r.id) for r in (*held, *seen)}
+        book.remember(await reservation_rows.reservations(connection, ids, lock=True))
+        shipments = [key for need in needs for key in need.shipments]
+        for item in await reservation_rows.evidence(connection, shipments):
+            book.evidence[item.key] = item
+        lines = [line for need in needs for line in need.booked]
+        book.booked = await reservation_rows.booked(connection, lines)
+        return book
+
+    async def open_signals(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
+        """The rows of a batch of signals."""
+        connection = self._unit.connection
+        stock = StockBook(now)
+        seen, closing = await signal_rows.lock_sources(connection, signals)
+        keys = {signal.key for signal in signals} | closing
+        await stock_rows.lock_positions(connection, stock, keys)
+        shipments = {(s.key.tenant, s.reference) for s in signals if s.reference}
+        for item in await reservation_rows.evidence(connection, shipments):
+            stock.evidence[item.key] = item
+        claimants = {
+            (item.key.stock.tenant, claim.reservation_id)
+            for item in stock.evidence.values()
+            for claim in item.claims
+        }
+        stock.remember(await reservation_rows.reservations(connection, claimants, lock=True))
+        book = SignalBook(stock, seen=seen)
+        await signal_rows.load(connection, book, signals)
+        return book
+
+    async def store(self, book: StockBook) -> None:
+        """Writes the changes of commands."""
+        connection = self._unit.connection
+        positions = [book.positions[key] for key in book.changed]
+        for position in positions:
+            position.version += 1
+        await stock_rows.save_positions(connection, positions, book.now)
+        latest = {(s.reservation.owner.tenant, s.reservation.id): s.reservation for s in book.steps}
+        await reservation_rows.save_reservations(connection, latest.values())
+        evidence = [book.evidence[key] for key in sorted(book.changed_evidence)]
+        await reservation_rows.save_evidence(connection, evidence)
+        await reservation_rows.save_booked(connection, book.newly_booked)
+        for position in positions:
+            self._record_position(position, book.changed[position.key], book.now)
+        for step in book.steps:
+            self._record_step(step, book.now)
+
+    async def store_signals(self, book: SignalBook) -> None:
+        """Writes the changes of signals."""
+        await signal_rows.save(self._unit.connection, book, book.stock.now)
+        await self.store(book.stock)
+
+    async def offer_alternatives(self, refused: Sequence[InsufficientStock], now: datetime) -> None:
+        """One query for all shortages of the batch."""
+        wanted = {(error.tenant, short.sku) for error in refused for short in error.shorts}
+        found = await availability_rows.alternatives(self._unit.connection, wanted, now)
+        for error in refused:
+            error.offer(availability_rows.best_of(found, error))
+
+    def _record_position(
+        self, position: StockPosition, origin: Mapping[str, str], now: datetime
+    ) -> None:
+        message = events_pb2.StockPositionChanged(
+            stock_position=to_stock_position(position),
+            ledger_entries=[to_ledger_entry(entry, now) for entry in position.entries],
+        )
+        key = position.key
+        aggregate = ("stock_position", f"{key.sku}|{key.location}", position.version)
+        self._record(message, aggregate, (key.tenant, origin), now)
+
+    def _record_step(self, step: ReservationStep, now: datetime) -> None:
+        reservation = to_reservation(step.reservation)
+        message: Message
+        if step.cause == MADE:
+            message = events_pb2.ReservationMade(reservation=reservation)
+        else:
+            message = events_pb2.ReservationChanged(reservation=reservation, cause=step.cause)
+        aggregate = ("reservation", step.reservation.id, step.reservation.version)
+        self._record(message, aggregate, (step.reservation.owner.tenant, step.origin), now)
+
+    def _record(
+        self,
+        message: Message,
+        aggregate: tuple[str, str, int],
+        asked: tuple[str, Mapping[str, str]],
+        now: datetime,
+    ) -> None:
+        kind, aggregate_id, version = aggregate
+        tenant, origin = asked
+        with telemetry.continued(origin):
+            self._unit.record(
+                event_from(
+                    message,
+                    aggregate_type=kind,
+                    aggregate_id=aggregate_id,
+                    aggregate_version=version,
+                    occurred_at=now,
+                    tenant=tenant,
+                )
+            )

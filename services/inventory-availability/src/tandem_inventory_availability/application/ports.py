@@ -1,0 +1,71 @@
+"""What the use cases need from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tandem_inventory_availability.domain.errors import InsufficientStock
+from tandem_inventory_availability.domain.reservation import OwnerKey, Reservation
+from tandem_inventory_availability.domain.signal_book import SignalBook
+from tandem_inventory_availability.domain.stock_book import BookedLine, Origin, StockBook
+from tandem_inventory_availability.domain.stock_position import StockKey, StockPosition
+from tandem_inventory_availability.domain.stock_signal import StockSignal
+
+Result = Reservation | list[StockPosition]
+"""What a command answers: the reservation, or the positions it touched."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The rows a command decides on. Positions of named reservations and owners come along."""
+
+    keys: tuple[StockKey, ...] = ()
+    owners: tuple[OwnerKey, ...] = ()
+    reservations: tuple[tuple[str, str], ...] = ()
+    shipments: tuple[tuple[str, str], ...] = ()
+    """Tenant and reference of shipments whose evidence is needed."""
+    booked: tuple[BookedLine, ...] = ()
+
+
+class StockCommand(Protocol):
+    """One write. `decide` is pure and changes nothing when it raises."""
+
+    @property
+    def origin(self) -> Origin:
+        """Trace headers of the caller."""
+        ...
+
+    def needs(self) -> Needs:
+        """The rows to lock before it is decided."""
+        ...
+
+    def decide(self, book: StockBook) -> Result:
+        """Changes the book. Raises a DomainError when a rule forbids it."""
+        ...
+
+
+class StockTransaction(Protocol):
+    """Stock's rows in one open transaction; the caller commits."""
+
+    async def open(self, needs: Sequence[Needs], now: datetime) -> StockBook:
+        """The rows, locked in one fixed order."""
+        ...
+
+    async def open_signals(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
+        """The rows of signals, locked in the same order."""
+        ...
+
+    async def store(self, book: StockBook) -> None:
+        """Writes all changes and records their events."""
+        ...
+
+    async def store_signals(self, book: SignalBook) -> None:
+        """Writes all changes by signals and records their events."""
+        ...
+
+    async def offer_alternatives(self, refused: Sequence[InsufficientStock], now: datetime) -> None:
+        """Adds to shortages where else there is stock."""
+        ...

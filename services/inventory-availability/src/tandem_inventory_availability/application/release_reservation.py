@@ -1,0 +1,29 @@
+"""ReleaseReservation: gives back what is not shipped, all or in part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tandem_inventory_availability.application.ports import Needs
+from tandem_inventory_availability.domain.reservation import Reservation
+from tandem_inventory_availability.domain.reserving import release
+from tandem_inventory_availability.domain.stock_book import Origin, StockBook
+
+
+@dataclass(frozen=True)
+class ReleaseReservation:
+    """Units by line id; none for everything."""
+
+    tenant: str
+    reservation_id: str
+    quantities: Mapping[str, int]
+    origin: Origin = field(default_factory=dict)
+
+    def needs(self) -> Needs:
+        """The reservation."""
+        return Needs(reservations=((self.tenant, self.reservation_id),))
+
+    def decide(self, book: StockBook) -> Reservation:
+        """Releases."""
+        return release(book, self.tenant, self.reservation_id, self.quantities)

@@ -1,0 +1,54 @@
+"""The composition root: the only module that knows every layer."""
+
+from __future__ import annotations
+
+from tandem_platform.background_loop import BackgroundLoop
+from tandem_platform.consumer import Consumer
+from tandem_platform.idempotency import IdempotentWrites
+from tandem_platform.process import Runtime, ServiceParts
+from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
+
+from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
+from tandem_inventory_availability.adapters.stock_writes import StockWrites
+from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
+    AGGREGATE_TYPES,
+    StockFeeds,
+)
+from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
+from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
+from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
+from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
+from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
+from tandem_inventory_availability.settings import InventorySettings
+
+
+async def build(runtime: Runtime) -> ServiceParts:
+    """Wires the service."""
+    settings = runtime.settings
+    assert isinstance(settings, InventorySettings)
+    name, clock = settings.service_name, runtime.clock
+    read_models = StockReadModels(runtime.database, clock)
+    writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
+    idempotent = IdempotentWrites(runtime.units, clock)
+    feeds = StockFeeds(clock, name)
+    consumer = Consumer(f"{name}-evt_connector", "EVT_CONNECTOR", AGGREGATE_TYPES, feeds.apply)
+    runners = consumer_runners(runtime, {"connectors": consumer})
+    sweeper = ExpirySweeper(runtime.units, read_models, clock, rows_max=settings.sweep_rows_max)
+    tokens = runtime.page_tokens
+    return ServiceParts(
+        servicers=[
+            ReservationService(writes, read_models, runtime.ids, tokens),
+            AvailabilityService(
+                read_models, tokens, source_fresh_s_max=settings.source_fresh_s_max
+            ),
+            CatalogService(runtime.database, idempotent, tokens),
+            SignalService(idempotent, clock),
+            *platform_servicers(runtime, runners, idempotent),
+        ],
+        consumers=runners,
+        loops=[
+            writes.requests,
+            BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
+            purge_loop(idempotent),
+        ],
+    )

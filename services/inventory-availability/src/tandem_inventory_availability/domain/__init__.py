@@ -1,0 +1,1 @@
+"""Rules of stock and reservations: plain Python."""

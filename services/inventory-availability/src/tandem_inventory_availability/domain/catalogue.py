@@ -1,0 +1,33 @@
+"""What may be stocked, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LocationKind(StrEnum):
+    """Kinds of location."""
+
+    DISTRIBUTION_CENTRE = "DISTRIBUTION_CENTRE"
+    STORE = "STORE"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can be stocked; ``quantity_scale`` is the decimals of its minor unit."""
+
+    sku: str
+    title: str
+    quantity_scale: int
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place that holds stock; a lower priority is sourced first."""
+
+    id: str
+    kind: LocationKind
+    title: str
+    priority: int
+    ships: bool

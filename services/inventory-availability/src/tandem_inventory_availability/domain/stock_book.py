@@ -1,0 +1,132 @@
+"""The rows a batch may change, locked and in memory: pure rules decide on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tandem_core.errors import NotFound
+
+from tandem_inventory_availability.domain.errors import LocationUnknown, SkuUnknown
+from tandem_inventory_availability.domain.reservation import (
+    LIVE,
+    OwnerKey,
+    Reservation,
+    ReservationState,
+)
+from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey, ShipmentEvidence
+from tandem_inventory_availability.domain.stock_position import StockKey, StockPosition
+
+Origin = Mapping[str, str]
+"""Trace headers of whoever asked for a change."""
+
+
+@dataclass(frozen=True, order=True)
+class BookedLine:
+    """A sale or return line that moved stock; it does so once. ``kind`` is SALE or RETURN."""
+
+    tenant: str
+    kind: str
+    reference: str
+    line_id: str
+
+
+@dataclass(frozen=True)
+class ReservationStep:
+    """One change of a reservation: how it stands after it, and why."""
+
+    reservation: Reservation
+    cause: str
+    origin: Origin
+
+
+@dataclass
+class StockBook:
+    """State of a batch at one moment. ``origin`` is set before each command."""
+
+    now: datetime
+    positions: dict[StockKey, StockPosition] = field(default_factory=dict)
+    known_skus: set[tuple[str, str]] = field(default_factory=set)
+    reservations: dict[tuple[str, str], Reservation] = field(default_factory=dict)
+    live: dict[OwnerKey, set[str]] = field(default_factory=dict)
+    evidence: dict[EvidenceKey, ShipmentEvidence] = field(default_factory=dict)
+    booked: set[BookedLine] = field(default_factory=set)
+    origin: Origin = field(default_factory=dict)
+
+    changed: dict[StockKey, Origin] = field(default_factory=dict)
+    steps: list[ReservationStep] = field(default_factory=list)
+    newly_booked: list[BookedLine] = field(default_factory=list)
+    changed_evidence: set[EvidenceKey] = field(default_factory=set)
+
+    def remember(self, reservations: Iterable[Reservation]) -> None:
+        """Takes loaded reservations in."""
+        for reservation in reservations:
+            self._keep(reservation)
+
+    def position(self, key: StockKey, place: str) -> StockPosition:
+        """The position of a known SKU and location; ``place`` is the field that names them.
+
+        Raises SkuUnknown, LocationUnknown.
+        """
+        if (found := self.positions.get(key)) is not None:
+            return found
+        prefix = f"{place}." if place else ""
+        if (key.tenant, key.sku) not in self.known_skus:
+            raise SkuUnknown(key.sku, f"{prefix}sku")
+        raise LocationUnknown(key.location, f"{prefix}location")
+
+    def change(self, key: StockKey) -> StockPosition:
+        """A position that is about to change."""
+        self.changed.setdefault(key, self.origin)
+        return self.positions[key]
+
+    def reservation(self, tenant: str, reservation_id: str) -> Reservation:
+        """A reservation; a hold whose time is over is expired first. Raises NotFound."""
+        found = self.reservations.get((tenant, reservation_id))
+        if found is None:
+            raise NotFound("reservation", reservation_id)
+        return self.lapsed(found)
+
+    def live_of(self, owner: OwnerKey) -> list[Reservation]:
+        """What an owner holds now."""
+        held = [self.reservations[owner.tenant, i] for i in sorted(self.live.get(owner, ()))]
+        return [r for r in map(self.lapsed, held) if r.state in LIVE]
+
+    def lapsed(self, reservation: Reservation) -> Reservation:
+        """The reservation, expired if its time is over: by the clock, not by the sweeper."""
+        if reservation.state is not ReservationState.HELD or not reservation.expired(self.now):
+            return reservation
+        for key, quantity in reservation.open_by_key().items():
+            position = self.change(key)
+            position.soft -= quantity
+            position.soft_expired -= quantity
+        return self.step(reservation.expired_now(), "EXPIRED")
+
+    def step(self, reservation: Reservation, cause: str) -> Reservation:
+        """Keeps a changed reservation and what is told of it."""
+        self._keep(reservation)
+        self.steps.append(ReservationStep(reservation, cause, self.origin))
+        return reservation
+
+    def evidence_of(self, key: EvidenceKey) -> ShipmentEvidence:
+        """The evidence of a shipment's units, which is about to change."""
+        self.changed_evidence.add(key)
+        return self.evidence.setdefault(key, ShipmentEvidence(key))
+
+    def book_once(self, line: BookedLine) -> bool:
+        """False when the line moved stock before."""
+        if line in self.booked:
+            return False
+        self.booked.add(line)
+        self.newly_booked.append(line)
+        return True
+
+    def _keep(self, reservation: Reservation) -> None:
+        owner = reservation.owner
+        self.reservations[owner.tenant, reservation.id] = reservation
+        ids = self.live.setdefault(owner, set())
+        if reservation.state in LIVE:
+            ids.add(reservation.id)
+        else:
+            ids.discard(reservation.id)

@@ -1,0 +1,1 @@
+"""Doors: rpcs, consumer, loops."""

@@ -1,0 +1,21 @@
+"""Settings of the availability service, read once from the environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from tandem_platform.settings import ServiceSettings
+
+
+class InventorySettings(ServiceSettings):
+    """Everything the availability service can be told."""
+
+    service_name: str = "inventory-availability"
+    area: str = "inventory"
+    group_commit_batch_max: int = Field(default=256, ge=1)
+    """Commands of one transaction; 1 gives each its own, to measure what batching is worth."""
+    sweep_interval_s: float = Field(default=1.0, gt=0)
+    """Pause between rounds that tidy expired holds; they stop counting by the clock alone."""
+    sweep_rows_max: int = Field(default=500, ge=0)
+    """Holds tidied in one round; 0 turns the sweeper off."""
+    source_fresh_s_max: int = Field(default=86_400, ge=1)
+    """A source that has not reported for longer makes its answers STALE."""
