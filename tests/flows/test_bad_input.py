@@ -1,4 +1,4 @@
-"""What is wrong comes back as a typed error that names the field, or waits where it can be repaired.
+"""What is wrong comes back as a typed error naming the field, or waits where it can be repaired.
 
 Goal: nothing bad is guessed, swallowed or lost on its way through the doors. Method: the suite as
 processes, REST and webhooks only, and the operator's calls the `tandem` command makes.

@@ -31,7 +31,8 @@ from tandem_local.suite import Suite
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 dlq = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be applied.")
 app.add_typer(dlq, name="dlq")
-console = Console()
+PIPED_COLUMNS = 110
+console = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 
 DATA = Path("data")
 DataDir = Annotated[

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tandem.ops.v1 import operations_service_pb2 as api
 from tandem.ops.v1.dead_letter_pb2 import DeadLetter
-from tandem.ops.v1.operations_service_pb2_grpc import (
-    OperationsServiceAsyncStub,
-    OperationsServiceStub,
-)
+from tandem.ops.v1.operations_service_pb2_grpc import OperationsServiceStub
 from tandem_platform.grpc_client import ServiceChannel
 from tandem_platform.remote_error import RemoteError
 from tandem_platform.request_context import Caller
@@ -21,6 +18,10 @@ from tandem_platform.settings import ServiceSettings
 from tandem_local.demo_connections import TENANT
 from tandem_local.layout import SERVICES, Layout, Running
 from tandem_local.secrets_of_suite import OPERATOR
+
+if TYPE_CHECKING:
+    # Only the typed stubs know the name; at run time there is one stub for both kinds of channel.
+    from tandem.ops.v1.operations_service_pb2_grpc import OperationsServiceAsyncStub
 
 SCOPES = frozenset({"ops:read", "ops:write"})
 WITH_OPERATIONS = tuple(service for service in SERVICES if service != "gateway")
