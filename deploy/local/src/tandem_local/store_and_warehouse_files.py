@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+STORE_ZONE = ZoneInfo("America/New_York")
+"""Registers write local time without a zone; the connection knows which one it is."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ def poslog(
 ) -> str:
     """One cash sale of store 101, register 1."""
     items = "".join(_item(number, line) for number, line in enumerate(lines, start=1))
-    local = at.replace(tzinfo=None, microsecond=0).isoformat()
+    local = at.astimezone(STORE_ZONE).replace(tzinfo=None, microsecond=0)
     number = len(lines) + 1
     given = f"<TenderChange><Amount>{change}</Amount></TenderChange>" if change else ""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -32,8 +36,8 @@ def poslog(
     <BusinessUnit><UnitID>101</UnitID></BusinessUnit>
     <WorkstationID>1</WorkstationID>
     <SequenceNumber>{sequence}</SequenceNumber>
-    <BusinessDayDate>{at.date().isoformat()}</BusinessDayDate>
-    <EndDateTime>{local}</EndDateTime>
+    <BusinessDayDate>{local.date().isoformat()}</BusinessDayDate>
+    <EndDateTime>{local.isoformat()}</EndDateTime>
     <OperatorID>7</OperatorID>
     <CurrencyCode>USD</CurrencyCode>
     <RetailTransaction Version="6.0">{items}
