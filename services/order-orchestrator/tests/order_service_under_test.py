@@ -38,7 +38,7 @@ from tandem_platform.relay import Relay
 from tandem_platform.remote_error import RemoteError
 from tandem_platform.settings import ServiceSettings
 from tandem_platform.unit_of_work import UnitOfWorkFactory
-from tandem_testing.child_process import free_port
+from tandem_testing.child_process import accepts_connections, free_port
 from tandem_testing.grpc_wire import CLIENT, caller
 
 from .stock_stub import Stock, serving_stock
@@ -286,7 +286,7 @@ async def order_service(
         channel = calls_to(settings, keys)
         running = Running(channel, urls[0], stock, source)
         try:
-            await _answers(running, service)
+            await _listens(settings, service)
             yield running
         finally:
             stopping.set()
@@ -296,14 +296,11 @@ async def order_service(
             await running.database.close()
 
 
-async def _answers(running: Running, service: asyncio.Task[None]) -> None:
+async def _listens(settings: OrderSettings, service: asyncio.Task[None]) -> None:
+    # A first call before the port listens would cost the channel a second of back-off.
     async def look() -> bool:
         if service.done():
             service.result()
-        try:
-            await running.orders.ListOrders(api.ListOrdersRequest())
-        except RemoteError:
-            return False
-        return True
+        return accepts_connections(settings.grpc_port)
 
     await eventually(look)

@@ -96,15 +96,16 @@ def _most_first(
     """Up to SHIPMENTS_MAX locations, each the one that adds most; ties by rank."""
     left = dict(needed)
     chosen: list[str] = []
-    for _ in range(SHIPMENTS_MAX):
+    while len(chosen) < SHIPMENTS_MAX and any(left.values()):
         adds = {
             location: sum(min(q, available.get((sku, location), 0)) for sku, q in left.items())
             for location in locations
+            if location not in chosen
         }
-        best = max(locations, key=lambda location: adds[location])
+        best = max(adds, key=lambda location: adds[location])
         chosen.append(best)
         left = {sku: q - min(q, available.get((sku, best), 0)) for sku, q in left.items()}
-    return sorted(set(chosen), key=locations.index)
+    return sorted(chosen, key=locations.index)
 
 
 def _covers(
