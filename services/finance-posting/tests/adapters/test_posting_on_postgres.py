@@ -8,16 +8,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import text
+from tandem_core.clock import FixedClock
 from tandem_core.errors import DomainError
 from tandem_finance_posting.adapters.postgres.posting_transaction import PostgresPostingTransaction
 from tandem_finance_posting.adapters.rules.rule_files import default_rules
-from tandem_finance_posting.application.post_finance_events import (
-    PostResult,
-    post_finance_events,
-    release_held_events,
-)
+from tandem_finance_posting.application.post_finance_events import PostResult, post_finance_events
 from tandem_finance_posting.domain.errors import FinanceEventConflict
 from tandem_finance_posting.domain.finance_event import CostIssue, CostReceipt, FinanceEvent
+from tandem_finance_posting.entrypoints.consumer_source_events import HeldEvents
 from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
 from tandem_platform.unit_of_work import UnitOfWorkFactory
@@ -66,11 +64,8 @@ async def post(units: UnitOfWorkFactory, events: Sequence[FinanceEvent]) -> list
     return results
 
 
-async def release(units: UnitOfWorkFactory) -> int:
-    async with units() as uow:
-        posted = await release_held_events(PostgresPostingTransaction(uow), RULES, NOW, 100)
-        await uow.commit()
-    return posted
+async def release(units: UnitOfWorkFactory, rows_max: int = 100) -> int:
+    return await HeldEvents(units, RULES, FixedClock(NOW), rows_max=rows_max).release()
 
 
 async def rows(units: UnitOfWorkFactory, sql: str) -> list[tuple[object, ...]]:

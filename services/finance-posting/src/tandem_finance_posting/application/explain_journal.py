@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem_finance_posting.domain.expression import Facts
-from tandem_finance_posting.domain.journal import evaluated_lines
+from tandem_finance_posting.domain.journal import applications, evaluated_lines
 from tandem_finance_posting.domain.posting_rule import PostingRule
 
 
@@ -35,26 +35,23 @@ class ExplainedLine:
 
 def explain(rule: PostingRule, facts: Facts, stored: Sequence[StoredLine]) -> list[ExplainedLine]:
     """One explanation for each stored line, in order; a line the rule no longer makes disagrees."""
-    made = list(evaluated_lines(rule, facts))
-    by_id = {line.id: line for line in rule.lines}
+    lines = list(evaluated_lines(rule, facts))
+    sources = list(applications(rule, facts))
     explained = []
     for place, line in enumerate(stored):
-        now = made[place] if place < len(made) else None
-        source = by_id[now.rule_line] if now else None
-        agrees = now is not None and (now.role, now.side.value, now.amount) == (
-            line.role,
-            line.side,
-            line.amount,
-        )
-        names = sorted(source.amount.names) if source else []
+        if place >= len(lines):
+            explained.append(ExplainedLine(line.number, line.role, "", {}, 0, agrees=False))
+            continue
+        now, (source, _, used) = lines[place], sources[place]
+        found = (now.role, now.side.value, now.amount)
         explained.append(
             ExplainedLine(
                 number=line.number,
                 role=line.role,
-                expression=source.amount.text if source else "",
-                values={name: _value(name, facts) for name in names},
-                evaluated=now.amount if now else 0,
-                agrees=agrees,
+                expression=source.amount.text,
+                values={name: _value(name, used) for name in sorted(source.amount.names)},
+                evaluated=now.amount,
+                agrees=found == (line.role, line.side, line.amount) and len(lines) == len(stored),
             )
         )
     return explained

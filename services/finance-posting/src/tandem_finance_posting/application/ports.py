@@ -31,6 +31,16 @@ class EventOutcome:
     hold: Hold | None = None
     released: bool = False
     """True when the event was held before and is posted now."""
+    fingerprint: bytes = b""
+    """Hash of what decides the journals; stored with the event."""
+
+
+@dataclass(frozen=True)
+class HeldEvent:
+    """An event that waits; ``place`` rises in order of acceptance."""
+
+    place: int
+    event: FinanceEvent
 
 
 class PostingTransaction(Protocol):
@@ -44,8 +54,8 @@ class PostingTransaction(Protocol):
         """The state these events touch, its rows locked in a fixed order."""
         ...
 
-    async def held(self, rows: int) -> list[FinanceEvent]:
-        """Held events in order of acceptance."""
+    async def held(self, after: int, rows: int) -> list[HeldEvent]:
+        """Held events behind a place, in order of acceptance."""
         ...
 
     async def store(

@@ -40,8 +40,10 @@ async def post_finance_events(
     now: datetime,
 ) -> list[PostResult]:
     """Posts or holds each event in order; an event that fails leaves its neighbours alone."""
-    known = await transaction.known(events)
+    # Locked before asked: whoever posts the same event at this moment has committed by then, or
+    # both would find it unknown and the second would break on the first one's journal.
     book = await transaction.open_book(events, rules)
+    known = await transaction.known(events)
     seen = {key: stored.fingerprint for key, stored in known.items()}
     results: list[PostResult] = []
     for event in events:
@@ -59,36 +61,10 @@ def _post_once(
     if key in seen:
         return None if seen[key] == print_ else FinanceEventConflict(event.key)
     try:
-        outcome = _post(book, event)
+        posted = book.post(event)
     except DomainError as error:
         return error
     seen[key] = print_
-    return outcome
-
-
-def _post(book: PostingBook, event: FinanceEvent, *, released: bool = False) -> EventOutcome:
-    posted = book.post(event)
     if isinstance(posted, Hold):
-        return EventOutcome(event, event.facts, hold=posted)
-    return EventOutcome(event, posted.facts, posted.journals, released=released)
-
-
-async def release_held_events(
-    transaction: PostingTransaction, rules: RuleSet, now: datetime, rows: int
-) -> int:
-    """Posts the held events whose missing fact has arrived, in order of acceptance; how many.
-
-    The holds are judged anew from the first one on, so a later event never overtakes an earlier one
-    of the same SKU or order.
-    """
-    events = await transaction.held(rows)
-    if not events:
-        return 0
-    book = await transaction.open_book(events, rules)
-    book.held_skus.clear()
-    book.held_orders.clear()
-    outcomes = [_post(book, event, released=True) for event in events]
-    posted = [outcome for outcome in outcomes if outcome.hold is None]
-    if posted:
-        await transaction.store(book, posted, now)
-    return len(posted)
+        return EventOutcome(event, event.facts, hold=posted, fingerprint=print_)
+    return EventOutcome(event, posted.facts, posted.journals, fingerprint=print_)

@@ -156,7 +156,7 @@ def _sum(field: ast.Attribute, facts: Facts) -> int:
         raise FinanceFactInvalid(name)
     total = 0
     for item in items:
-        value = item.get(field.attr)
+        value = item.get(field.attr) if isinstance(item, Mapping) else None
         if type(value) is not int:
             raise FinanceFactInvalid(name)
         total += value

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tandem_core.ids import deterministic_id
 
 from tandem_finance_posting.domain.errors import FinanceFactInvalid, JournalUnbalanced
-from tandem_finance_posting.domain.expression import Facts, Scalar
+from tandem_finance_posting.domain.expression import Facts
 from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.posting_rule import PostingRule, RuleLine, RuleSet, Side
 
 BOOK = "MAIN"
+AMOUNT_MINOR_MAX = 10**15
+"""Of one line: sums of very many lines still fit into 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +75,38 @@ def make_journal(event: FinanceEvent, facts: Facts, rules: RuleSet) -> Journal |
 
 
 def evaluated_lines(rule: PostingRule, facts: Facts) -> Iterable[JournalLine]:
-    """The rule's lines in order; zero amounts make none, negative ones change side."""
+    """The rule's lines in order; zero amounts make none, negative ones change side.
+
+    Raises FinanceFactInvalid for a fact that is missing, of another type or too large.
+    """
+    for line, amount, item_facts in applications(rule, facts):
+        side = line.side if amount > 0 else line.side.other
+        dimensions = {n: str(item_facts[n]) for n in line.dimensions if n in item_facts}
+        yield JournalLine(line.role, side, abs(amount), dimensions, line.id)
+
+
+def applications(rule: PostingRule, facts: Facts) -> Iterable[tuple[RuleLine, int, Facts]]:
+    """Each use of a rule line that has an amount: line, amount, facts used."""
     for line in rule.lines:
         for item_facts in _scopes(line, facts):
             amount = line.amount.amount(item_facts)
+            if abs(amount) > AMOUNT_MINOR_MAX:
+                raise FinanceFactInvalid(line.amount.text, rule.event_type)
             if amount:
-                side = line.side if amount > 0 else line.side.other
-                dimensions = {n: str(item_facts[n]) for n in line.dimensions if n in item_facts}
-                yield JournalLine(line.role, side, abs(amount), dimensions, line.id)
+                yield line, amount, item_facts
 
 
-def _scopes(line: RuleLine, facts: Facts) -> Sequence[Facts]:
+def _scopes(line: RuleLine, facts: Facts) -> Iterable[Facts]:
     """The facts a line is evaluated on: the event's, or each item's over the event's."""
     if not line.each:
         return [facts]
     items = facts.get(line.each)
     if not isinstance(items, (list, tuple)):
         raise FinanceFactInvalid(line.each)
-    return [_merged(facts, item) for item in items]
+    return [_merged(facts, item, line.each) for item in items]
 
 
-def _merged(facts: Facts, item: Mapping[str, Scalar]) -> Facts:
+def _merged(facts: Facts, item: object, name: str) -> Facts:
+    if not isinstance(item, Mapping):
+        raise FinanceFactInvalid(name)
     return {**facts, **item}

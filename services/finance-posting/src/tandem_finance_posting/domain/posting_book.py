@@ -53,17 +53,18 @@ class PostingBook:
     """SKUs with an event that waits for cost: later ones must wait too, for the moving average
     depends on the order."""
     held_orders: set[OrderKey] = field(default_factory=set)
-    """Orders with a held event: a return must not overtake its shipment."""
+    """Orders with a held event: a return must not overtake its shipment. Money never waits for
+    goods, the deposit is applied by whichever comes second."""
 
-    def post(self, event: FinanceEvent, *, released: bool = False) -> Posted | Hold:
+    def post(self, event: FinanceEvent) -> Posted | Hold:
         """Posts the event or says what it waits for; a held event changes nothing.
 
-        ``released`` is for an event that was held itself. Raises PostingRuleMissing,
-        FinanceFactInvalid, JournalUnbalanced; then nothing has changed either.
+        Raises PostingRuleMissing, FinanceFactInvalid, JournalUnbalanced; then nothing has changed
+        either.
         """
-        hold = self._gate(event, released=released)
+        hold = self._gate(event)
         if hold is not None:
-            self._note_hold(event)
+            self.note_hold(event)
             return hold
         trial = replace(
             self,
@@ -76,19 +77,18 @@ class PostingBook:
         self.pools, self.issued, self.open_items = trial.pools, trial.issued, trial.open_items
         return Posted(journals, facts)
 
-    def _gate(self, event: FinanceEvent, *, released: bool) -> Hold | None:
-        order = (event.tenant, event.order_id)
-        if not released and event.order_id and order in self.held_orders:
+    def _gate(self, event: FinanceEvent) -> Hold | None:
+        if event.returns and (event.tenant, event.order_id) in self.held_orders:
             return Hold(PREDECESSOR_MISSING, f"an earlier event of order {event.order_id} waits")
-        return self._cost_gate(event, released=released) or self._return_gate(event)
+        return self._cost_gate(event) or self._return_gate(event)
 
-    def _cost_gate(self, event: FinanceEvent, *, released: bool) -> Hold | None:
+    def _cost_gate(self, event: FinanceEvent) -> Hold | None:
         needed: dict[str, int] = {}
         for issue in event.issues:
             needed[issue.sku] = needed.get(issue.sku, 0) + issue.quantity
         for sku, quantity in needed.items():
             key = self._pool_key(event, sku)
-            if not released and key in self.held_skus:
+            if key in self.held_skus:
                 return Hold(COST_MISSING, f"an earlier issue of {sku} waits for its cost")
             if not self.pools.get(key, CostPool()).can_issue(quantity):
                 return Hold(COST_MISSING, f"{sku}: {quantity} units have no received cost")
@@ -104,7 +104,8 @@ class PostingBook:
                 return Hold(PREDECESSOR_MISSING, f"shipment of line {line_ref} is not posted")
         return None
 
-    def _note_hold(self, event: FinanceEvent) -> None:
+    def note_hold(self, event: FinanceEvent) -> None:
+        """The event waits: what must not overtake it waits too."""
         self.held_skus.update(self._pool_key(event, issue.sku) for issue in event.issues)
         if event.order_id:
             self.held_orders.add((event.tenant, event.order_id))

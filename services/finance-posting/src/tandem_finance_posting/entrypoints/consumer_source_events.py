@@ -8,6 +8,7 @@ from tandem_core.clock import Clock
 from tandem_core.errors import DomainError
 from tandem_platform import telemetry
 from tandem_platform.delivery import Delivery
+from tandem_platform.structured_logs import get_logger
 from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 from tandem_finance_posting.adapters.postgres.posting_transaction import PostgresPostingTransaction
@@ -16,13 +17,15 @@ from tandem_finance_posting.adapters.wire.source_event_mapping import (
     SourceEvent,
     from_source,
 )
-from tandem_finance_posting.application.post_finance_events import (
-    post_finance_events,
-    release_held_events,
-)
+from tandem_finance_posting.application.post_finance_events import post_finance_events
+from tandem_finance_posting.application.release_held_events import ReleaseHeldEvents
 from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.posting_rule import RuleSet
 
+log = get_logger(__name__)
+
+HELD_PAGES_MAX = 1_000
+"""Pages of one round; the next round begins at the first event again."""
 ORDER_AGGREGATES = frozenset({"order"})
 CONNECTOR_AGGREGATES = frozenset({"goods_receipt"})
 
@@ -83,11 +86,18 @@ class HeldEvents:
         self._rows_max = rows_max
 
     async def release(self) -> int:
-        """One round; how many were posted."""
-        async with self._units() as uow:
-            transaction = PostgresPostingTransaction(uow)
-            posted = await release_held_events(
-                transaction, self._rules, self._clock.now(), self._rows_max
-            )
-            await uow.commit()
+        """One round over all held events, a transaction for each page; how many were posted."""
+        command = ReleaseHeldEvents(self._rules, self._rows_max)
+        posted, after = 0, 0
+        for _ in range(HELD_PAGES_MAX):
+            async with self._units() as uow:
+                transaction = PostgresPostingTransaction(uow)
+                released = await command.page(transaction, after, self._clock.now())
+                await uow.commit()
+            posted += released.posted
+            for event, error in released.refused:
+                log.warning("held event refused", event_key=event.key, reason=error.reason)
+            if released.next_after is None:
+                break
+            after = released.next_after
         return posted

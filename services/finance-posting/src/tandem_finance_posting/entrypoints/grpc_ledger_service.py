@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -20,7 +19,8 @@ from tandem_finance_posting.adapters.postgres.ledger_read_models import (
     JournalRow,
     LedgerReadModels,
 )
-from tandem_finance_posting.adapters.wire.journal_mapping import to_time
+from tandem_finance_posting.adapters.wire.draft_mapping import day
+from tandem_finance_posting.adapters.wire.row_mapping import event_from_row, journal_from_row
 from tandem_finance_posting.application.explain_journal import StoredLine, explain
 from tandem_finance_posting.domain.posting_rule import RuleSet
 
@@ -48,14 +48,16 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
             last = found[rows - 1].journal
             token = self._page_tokens.encode((last["recorded_at"].isoformat(), last["id"]), request)
         return api.ListJournalsResponse(
-            journals=[_journal(row) for row in found[:rows]], next_page_token=token
+            journals=[journal_from_row(row) for row in found[:rows]], next_page_token=token
         )
 
     async def GetJournal(
         self, request: api.GetJournalRequest, context: Any
     ) -> api.GetJournalResponse:
         """One journal."""
-        return api.GetJournalResponse(journal=_journal(await self._found(request.journal_id)))
+        return api.GetJournalResponse(
+            journal=journal_from_row(await self._found(request.journal_id))
+        )
 
     async def _found(self, journal_id: str) -> JournalRow:
         row = await self._read_models.journal(current_caller().tenant, journal_id)
@@ -68,6 +70,8 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> api.GetTrialBalanceResponse:
         """Balances by role; their differences are zero or the books are broken."""
         tenant = current_caller().tenant
+        if request.as_of_date:
+            day("as_of_date", request.as_of_date)
         found, count = await self._read_models.balances(
             tenant, request.legal_entity, request.as_of_date
         )
@@ -129,46 +133,13 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         if len(found) > rows:
             token = self._page_tokens.encode((found[rows - 1]["accepted_no"],), request)
         return api.ListFinanceEventsResponse(
-            finance_events=[_event(row) for row in found[:rows]], next_page_token=token
+            finance_events=[event_from_row(row) for row in found[:rows]], next_page_token=token
         )
 
 
 def _derived_facts(row: JournalRow) -> dict[str, int]:
     """A derived journal (deposit applied) has no event of its own: its amount is its only fact."""
     return {"amount": int(row.lines[0]["amount_minor"])}
-
-
-def _journal(row: JournalRow) -> wire.Journal:
-    journal = row.journal
-    return wire.Journal(
-        id=journal["id"],
-        sequence=journal["sequence"],
-        legal_entity=journal["legal_entity"],
-        book=journal["book"],
-        event_key=journal["event_key"],
-        event_type=journal["event_type"],
-        purpose=journal["purpose"],
-        generation=journal["generation"],
-        original_date=journal["original_date"].isoformat(),
-        accounting_date=journal["accounting_date"].isoformat(),
-        record_time=to_time(journal["recorded_at"]),
-        rule_set=journal["rule_set"],
-        rule_id=journal["rule_id"],
-        order_id=journal["order_id"],
-        lines=[_line(line) for line in row.lines],
-        trace_id=journal["trace_id"],
-    )
-
-
-def _line(line: RowMapping) -> wire.JournalLine:
-    return wire.JournalLine(
-        number=line["number"],
-        role=line["role"],
-        side=wire.JournalLine.Side.Value(f"SIDE_{line['side']}"),
-        amount=Money(currency_code=line["currency_code"], minor_units=line["amount_minor"]),
-        dimensions=line["dimensions"],
-        rule_line=line["rule_line"],
-    )
 
 
 def _balance(row: RowMapping) -> api.RoleBalance:
@@ -182,23 +153,4 @@ def _balance(row: RowMapping) -> api.RoleBalance:
         debit=money(row["debit"]),
         credit=money(row["credit"]),
         balance=money(row["debit"] - row["credit"]),
-    )
-
-
-def _event(row: RowMapping) -> wire.FinanceEvent:
-    posted_at: datetime | None = row["posted_at"]
-    return wire.FinanceEvent(
-        event_key=row["event_key"],
-        event_type=row["event_type"],
-        state=wire.FinanceEvent.State.Value(f"STATE_{row['state']}"),
-        legal_entity=row["legal_entity"],
-        original_date=row["original_date"].isoformat(),
-        order_id=row["order_id"],
-        currency_code=row["currency_code"],
-        hold_gate=row["hold_gate"],
-        hold_detail=row["hold_detail"],
-        accept_time=to_time(row["accepted_at"]),
-        post_time=to_time(posted_at) if posted_at else None,
-        facts_json=row["facts"],
-        journal_ids=row["journal_ids"],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import TypeAdapter
 
 from tandem_finance_posting.domain.finance_event import FinanceEvent
@@ -9,9 +11,10 @@ from tandem_finance_posting.domain.finance_event import FinanceEvent
 _EVENT = TypeAdapter(FinanceEvent)
 
 
-def to_document(event: FinanceEvent) -> str:
-    """The event as JSON text."""
-    return _EVENT.dump_json(event).decode()
+def to_document(event: FinanceEvent) -> dict[str, Any]:
+    """The event as a JSON document."""
+    document: dict[str, Any] = _EVENT.dump_python(event, mode="json")
+    return document
 
 
 def from_document(document: str) -> FinanceEvent:

@@ -46,17 +46,25 @@ _COUNT = text("""
     WHERE tenant = :tenant AND (:entity = '' OR legal_entity = :entity)
       AND (:as_of = '' OR accounting_date <= CAST(nullif(:as_of, '') AS date))
 """)
-_EVENTS = text("""
+_EVENT_COLUMNS = """
     SELECT e.event_key, e.event_type, e.state, e.legal_entity, e.original_date, e.order_id,
            e.currency_code, e.hold_gate, e.hold_detail, e.accepted_at, e.posted_at,
            e.facts::text AS facts, e.accepted_no,
            ARRAY(SELECT j.id::text FROM journal j
                  WHERE j.tenant = e.tenant AND j.event_key = e.event_key) AS journal_ids
     FROM finance_event e
-    WHERE e.tenant = :tenant AND (:state = '' OR e.state = :state)
+"""
+_EVENTS = text(f"""
+    {_EVENT_COLUMNS} WHERE e.tenant = :tenant AND (:state = '' OR e.state = :state)
       AND (:order_id = '' OR e.order_id = :order_id)
       AND (CAST(:after AS bigint) IS NULL OR e.accepted_no < :after)
     ORDER BY e.accepted_no DESC LIMIT :rows
+""")
+_EVENT = text(f"{_EVENT_COLUMNS} WHERE e.tenant = :tenant AND e.event_key = :key")
+_OF_EVENT = text(f"""
+    SELECT {_COLUMNS} FROM journal
+    WHERE tenant = :tenant AND (event_key = :key OR id = ANY(CAST(:ids AS uuid[])))
+    ORDER BY sequence
 """)
 _FACTS = text("""
     SELECT facts::text FROM finance_event WHERE tenant = :tenant AND event_key = :key
@@ -98,25 +106,15 @@ class LedgerReadModels:
         }
         async with self._database.transaction() as connection:
             found = (await connection.execute(_LIST, arguments)).mappings().all()
-            return await self._with_lines(connection, wanted.tenant, found)
+            return await _with_lines(connection, wanted.tenant, found)
 
     async def journal(self, tenant: str, journal_id: str) -> JournalRow | None:
         """One journal, or None."""
         arguments = {"tenant": tenant, "id": journal_id}
         async with self._database.transaction() as connection:
             found = (await connection.execute(_ONE, arguments)).mappings().all()
-            rows = await self._with_lines(connection, tenant, found)
+            rows = await _with_lines(connection, tenant, found)
         return rows[0] if rows else None
-
-    @staticmethod
-    async def _with_lines(
-        connection: AsyncConnection, tenant: str, found: Sequence[RowMapping]
-    ) -> list[JournalRow]:
-        arguments = {"tenant": tenant, "ids": [row["id"] for row in found]}
-        lines: dict[str, list[RowMapping]] = {}
-        for line in (await connection.execute(_LINES, arguments)).mappings():
-            lines.setdefault(line["journal_id"], []).append(line)
-        return [JournalRow(row, tuple(lines.get(row["id"], ()))) for row in found]
 
     async def balances(
         self, tenant: str, entity: str, as_of: str
@@ -147,3 +145,23 @@ class LedgerReadModels:
         arguments = {"tenant": tenant, "key": event_key}
         async with self._database.transaction() as connection:
             return (await connection.execute(_FACTS, arguments)).scalar() or ""
+
+
+async def _with_lines(
+    connection: AsyncConnection, tenant: str, found: Sequence[RowMapping]
+) -> list[JournalRow]:
+    arguments = {"tenant": tenant, "ids": [row["id"] for row in found]}
+    lines: dict[str, list[RowMapping]] = {}
+    for line in (await connection.execute(_LINES, arguments)).mappings():
+        lines.setdefault(line["journal_id"], []).append(line)
+    return [JournalRow(row, tuple(lines.get(row["id"], ()))) for row in found]
+
+
+async def stored_event(
+    connection: AsyncConnection, tenant: str, key: str, made: Sequence[str]
+) -> tuple[RowMapping, list[JournalRow]]:
+    """An event just posted or known before, with its journals and those ``made`` beside them."""
+    arguments = {"tenant": tenant, "key": key, "ids": list(made)}
+    event = (await connection.execute(_EVENT, arguments)).mappings().one()
+    found = (await connection.execute(_OF_EVENT, arguments)).mappings().all()
+    return event, await _with_lines(connection, tenant, found)

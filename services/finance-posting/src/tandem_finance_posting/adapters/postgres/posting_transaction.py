@@ -14,7 +14,7 @@ from tandem_platform.unit_of_work import UnitOfWork
 from tandem_finance_posting.adapters.postgres import book_rows, journal_rows
 from tandem_finance_posting.adapters.postgres.event_documents import from_document
 from tandem_finance_posting.adapters.wire.journal_mapping import to_finance_event, to_journal
-from tandem_finance_posting.application.ports import EventOutcome, KnownEvent
+from tandem_finance_posting.application.ports import EventOutcome, HeldEvent, KnownEvent
 from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.posting_book import PostingBook
 from tandem_finance_posting.domain.posting_rule import RuleSet
@@ -25,8 +25,8 @@ _KNOWN = text("""
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[])))
 """)
 _HELD = text("""
-    SELECT document::text FROM finance_event WHERE state = 'HELD'
-    ORDER BY accepted_no LIMIT :rows FOR UPDATE
+    SELECT accepted_no, document::text FROM finance_event
+    WHERE state = 'HELD' AND accepted_no > :after ORDER BY accepted_no LIMIT :rows FOR UPDATE
 """)
 
 
@@ -46,10 +46,10 @@ class PostgresPostingTransaction:
         """The state these events touch, locked."""
         return await book_rows.open_book(self._unit.connection, events, rules)
 
-    async def held(self, rows: int) -> list[FinanceEvent]:
-        """Held events in order of acceptance, locked."""
-        found = await self._unit.connection.execute(_HELD, {"rows": rows})
-        return [from_document(row[0]) for row in found]
+    async def held(self, after: int, rows: int) -> list[HeldEvent]:
+        """Held events behind a place, in order of acceptance, locked."""
+        found = await self._unit.connection.execute(_HELD, {"after": after, "rows": rows})
+        return [HeldEvent(row[0], from_document(row[1])) for row in found]
 
     async def store(
         self, book: PostingBook, outcomes: Sequence[EventOutcome], now: datetime

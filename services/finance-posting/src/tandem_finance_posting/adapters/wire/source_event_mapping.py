@@ -27,6 +27,8 @@ from tandem_finance_posting.domain.finance_event import (
 )
 
 EntityOf = Callable[[str], str]
+QUANTITY_MAX = 10**12
+"""Units of one movement; sums of very many still fit into 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def from_source(event: SourceEvent, entity_of: EntityOf) -> FinanceEvent | None:
     content = mapping(message, event)
     if content is None:
         return None
+    _check(content)
     return FinanceEvent(
         tenant=event.tenant,
         source_system=event.source,
@@ -91,8 +94,22 @@ def from_source(event: SourceEvent, entity_of: EntityOf) -> FinanceEvent | None:
     )
 
 
+def _check(content: _Content) -> None:
+    """What every finance event needs, before it costs a wrong journal or an endless retry."""
+    if not content.currency_code:
+        raise FinanceFactInvalid("currency_code", content.type)
+    quantities = [item.quantity for item in content.issues]
+    quantities += [item.quantity for item in content.returns]
+    quantities += [item.quantity for item in content.receipts]
+    if not all(0 < quantity <= QUANTITY_MAX for quantity in quantities):
+        raise FinanceFactInvalid("quantity", content.type)
+
+
 def _day(stamp: Timestamp) -> date:
-    return stamp.ToDatetime(tzinfo=UTC).date()
+    try:
+        return stamp.ToDatetime(tzinfo=UTC).date()
+    except (ValueError, OverflowError):
+        raise FinanceFactInvalid(f"time of {stamp.seconds} seconds") from None
 
 
 def _captured(message: order.PaymentCaptured, _: SourceEvent) -> _Content:
@@ -208,6 +225,8 @@ _DISPOSITIONS = {
 
 def _returned(message: order.ReturnApproved, _: SourceEvent) -> _Content:
     approved = message.approved_return
+    if len(approved.lines) != len(message.skus):
+        raise FinanceFactInvalid("skus", "refund.approved")
     lines = list(zip(approved.lines, message.skus, strict=True))
     return _Content(
         type="refund.approved",
