@@ -70,10 +70,11 @@ async def test_a_shortage_leaves_nothing_and_names_where_else_there_is_stock(
     await stock.count(CAP, 9, STORE)
     with pytest.raises(RemoteError) as refused:
         await stock.reserve(line(TEE, 2), line(CAP, 3))
-    details = [d for d in refused.value.details if isinstance(d, wire.StockShortage)]
-    assert [(s.sku, s.requested, s.available) for s in details[0].shorts] == [(CAP, 3, 1)]
+    shortage = refused.value.detail(wire.StockShortage)
+    assert shortage is not None
+    assert [(s.sku, s.requested, s.available) for s in shortage.shorts] == [(CAP, 3, 1)]
     # The store does not ship orders, so it is no alternative.
-    assert [(a.location, a.available) for a in details[0].alternatives] == [(DC2, 7)]
+    assert [(a.location, a.available) for a in shortage.alternatives] == [(DC2, 7)]
     assert await stock.available() == 5
     assert await stock.rows("SELECT count(*) FROM reservation") == [(0,)]
 

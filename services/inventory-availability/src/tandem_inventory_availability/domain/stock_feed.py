@@ -12,6 +12,9 @@ from tandem_inventory_availability.domain.sequence_set import SequenceSet
 from tandem_inventory_availability.domain.stock_position import StockKey
 from tandem_inventory_availability.domain.stock_signal import SourceKey, StockSignal
 
+NEVER_COUNTED = -1
+"""Below every number: a first snapshot may well be number 0, before any movement."""
+
 
 @dataclass(frozen=True, order=True)
 class FeedKey:
@@ -28,7 +31,7 @@ class StockFeed:
     one was missing, 0 for none."""
 
     key: FeedKey
-    snapshot_sequence: int = 0
+    snapshot_sequence: int = NEVER_COUNTED
     snapshot_value: int = 0
     delta_sum: int = 0
     gap_sequence: int = 0
@@ -43,7 +46,7 @@ class StockFeed:
 
     def complete_before(self, sequence: int, seen: SequenceSet) -> bool:
         """True when nothing between the snapshot and this number is missing."""
-        return seen.complete_between(self.snapshot_sequence, sequence)
+        return seen.complete_between(max(0, self.snapshot_sequence), sequence)
 
     def add(self, sequence: int, delta: int) -> None:
         """Applies a delta."""

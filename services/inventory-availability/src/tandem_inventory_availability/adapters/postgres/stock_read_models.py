@@ -71,7 +71,8 @@ _DIFFERENCES = text("""
         SELECT sku, location, sum(snapshot_value + delta_sum) AS counted
         FROM stock_feed WHERE tenant = :tenant GROUP BY sku, location
     )
-    SELECT p.sku, p.location, f.figure, f.projected::bigint, COALESCE(f.derived, 0)::bigint
+    SELECT p.sku, p.location, f.figure, f.projected::bigint,
+           COALESCE(f.derived, 0)::bigint AS derived
     FROM stock_position AS p
     LEFT JOIN ledger AS l USING (sku, location)
     LEFT JOIN claims AS c USING (sku, location)
