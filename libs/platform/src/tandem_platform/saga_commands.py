@@ -178,7 +178,8 @@ class CommandDispatcher:
         }
         async with self._database.transaction() as connection:
             claimed = [CommandEnvelope(*row) for row in await connection.execute(_CLAIM, arguments)]
-        await fp("saga.after_claim")
+        if claimed:
+            await fp("saga.after_claim")
         return claimed
 
     async def _carry_out(self, envelope: CommandEnvelope) -> None:
