@@ -3,94 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 from tandem.order.v1 import order_service_pb2 as api
-from tandem.order.v1.order_pb2 import Order as OrderMessage
-from tandem_core.clock import FixedClock
 from tandem_core.errors import DomainError, NotFound
-from tandem_core.ids import Uuid7Factory
-from tandem_order_orchestrator.adapters.order_writes import AnsweredCommand, OrderWrites
+from tandem_order_orchestrator.adapters.order_writes import AnsweredCommand
 from tandem_order_orchestrator.adapters.postgres.order_read_models import OrderReadModels
 from tandem_order_orchestrator.application.apply_order_steps import OrderStep, existing
 from tandem_order_orchestrator.application.cancel_order import CancelOrder
 from tandem_order_orchestrator.application.carry_out_command import Command, nothing_to_do
-from tandem_order_orchestrator.application.ports import OrderKey
-from tandem_order_orchestrator.application.submit_order import SubmitOrder
-from tandem_order_orchestrator.domain.draft import DraftLine, ExternalRef, OrderDraft
-from tandem_order_orchestrator.domain.events import PaymentFailed
-from tandem_order_orchestrator.domain.order import Change, Order, changed, order_id
-from tandem_order_orchestrator.domain.order_state import PaymentAction
-from tandem_platform.database import Database
-from tandem_platform.event_journal import EventJournal
-from tandem_platform.request_context import Caller, acting_as
-from tandem_platform.unit_of_work import UnitOfWorkFactory
+from tandem_order_orchestrator.domain.order import Change, Order
 
-TENANT, PACKAGE = "demo", "tandem_order_orchestrator"
-new_id = Uuid7Factory().new_id
-
-
-def draft(name: str, quantity: int = 1) -> OrderDraft:
-    lines = (DraftLine("1", "MUG", quantity, 1000),)
-    ref = ExternalRef("shop", "order", name)
-    return OrderDraft(ref, "web", "USD", datetime.fromisoformat("2026-03-02T09:00Z"), lines, "card")
-
-
-def key_of(name: str) -> OrderKey:
-    return OrderKey(TENANT, order_id(TENANT, ExternalRef("shop", "order", name)))
-
-
-def happen(order: Order, now: datetime) -> Change:
-    """Any step of one event."""
-    return changed(order, now, PaymentFailed(PaymentAction.VOID, "again"))
-
-
-@dataclass
-class Replica:
-    """One process of the service, as far as writing goes."""
-
-    database: Database
-    writes: OrderWrites
-    units: UnitOfWorkFactory
-
-    async def write(self, request: Any, step: OrderStep) -> OrderMessage:
-        with acting_as(Caller("shop", TENANT), method="M"):
-            return await self.writes.requests.submit(request, step)
-
-    async def submit(self, name: str, quantity: int = 1) -> OrderMessage:
-        request = api.SubmitOrderRequest(request_id=new_id())
-        return await self.write(request, SubmitOrder(TENANT, draft(name, quantity)).step())
-
-    async def step(self, name: str) -> OrderMessage:
-        request = api.CancelOrderRequest(request_id=new_id())
-        return await self.write(request, OrderStep(key_of(name), existing(happen)))
-
-    async def rows(self, statement: str) -> list[Any]:
-        async with self.database.transaction() as connection:
-            return list(await connection.execute(text(statement)))
-
-
-@pytest.fixture
-async def replicas(
-    migrated_database: Callable[[str], str], clock: FixedClock
-) -> AsyncIterator[list[Replica]]:
-    url, made = migrated_database(PACKAGE), list[Replica]()
-    for _ in range(2):
-        database = Database(url)
-        units = UnitOfWorkFactory(database, EventJournal("order", 2))
-        made.append(Replica(database, OrderWrites(units, clock), units))
-        await made[-1].writes.requests.start()
-        await made[-1].writes.answers.start()
-    yield made
-    for replica in made:
-        await replica.writes.requests.stop()
-        await replica.writes.answers.stop()
-        await replica.database.close()
+from .replica import Replica, draft, happen, key_of, new_id
 
 
 async def test_sixteen_writers_on_one_order_leave_no_gap_and_no_lost_step(
