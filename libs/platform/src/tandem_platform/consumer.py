@@ -27,7 +27,8 @@ from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = get_logger(__name__)
 
-RESUME_INTERVAL_S = 1.0
+# Requeued letters are poked in process; this is for those requeued at another replica.
+RESUME_INTERVAL_S = 5.0
 RESUME_LETTERS_MAX = 50
 
 

@@ -7,6 +7,7 @@ ids in commit order, and one owner per partition keeps that order on the stream.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ log = get_logger(__name__)
 BATCH_ROWS_MAX = 500
 BATCH_BYTES_MAX = 8 * 1024 * 1024
 ROWS_PER_PARTITION_MIN = 64
+REST_S_MAX = 0.03
 POLL_S_MIN = 0.02
 POLL_S_MAX = 1.0
 BUS_AWAY_S = 0.25
@@ -138,6 +140,7 @@ class Relay:
         pause_s = POLL_S_MIN
         while not self._stopping:
             self._wake.clear()
+            began = time.monotonic()
             try:
                 published = await self.publish_once()
             except (BusUnavailable, PublishRefused) as error:
@@ -152,9 +155,15 @@ class Relay:
                 published, pause_s = 0, POLL_S_MAX
             if published:
                 pause_s, self._bus_away = POLL_S_MIN, False
+                await self._rest(published, time.monotonic() - began)
                 continue
             await self._wait(pause_s)
             pause_s = min(pause_s * 2, POLL_S_MAX)
+
+    async def _rest(self, published: int, took_s: float) -> None:
+        """After a small batch, a moment for the next one to grow: one sync for more events."""
+        if published < BATCH_ROWS_MAX and not self._stopping:
+            await asyncio.sleep(min(REST_S_MAX, took_s))
 
     async def _wait(self, pause_s: float) -> None:
         try:

@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
     connections_file: Path | None = None
     payments_in_flight_max: int = Field(default=32, ge=1)
     """Payment commands asked at once by one replica."""
-    outbound_interval_ms: int = Field(default=250, ge=10)
+    outbound_interval_ms: int = Field(default=1_000, ge=10)
     """How often due commands are looked for when nobody wakes the loop."""
-    translate_interval_ms: int = Field(default=500, ge=10)
+    translate_interval_ms: int = Field(default=1_000, ge=10)
     """How often received documents are looked for when nobody wakes the loop."""

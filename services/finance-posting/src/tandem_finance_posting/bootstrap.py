@@ -20,7 +20,7 @@ from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
 from tandem_finance_posting.settings import FinanceSettings
 
-HELD_INTERVAL_S = 2.0
+HELD_INTERVAL_S = 3.0
 
 
 async def build(runtime: Runtime) -> ServiceParts:
