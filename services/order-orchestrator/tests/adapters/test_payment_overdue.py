@@ -82,7 +82,14 @@ async def awaiting_authorisation(replica: Replica) -> None:
 async def authorise(replica: Replica, order: Order) -> None:
     action = PaymentAction.AUTHORISE
     answer = PaymentAnswer(
-        payment_command_id(order, action), action, True, order.total, "ref", "", order.updated_at
+        command_id=payment_command_id(order, action),
+        action=action,
+        succeeded=True,
+        amount=order.total,
+        provider_ref="ref",
+        decline_reason="",
+        completed_at=order.updated_at,
+        currency_code="USD",
     )
     async with replica.units() as uow:
         await replica.writes.apply(uow, [TakePaymentAnswer(KEY, answer).step()])

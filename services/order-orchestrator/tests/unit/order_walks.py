@@ -119,7 +119,9 @@ def answer(walk: Walk, number: int) -> None:
     if not dues:
         return
     due = dues[number % len(dues)]
-    given = PaymentAnswer(due.command_id, due.action, number % 5 != 0, due.amount, "ref", "NO", NOW)
+    given = PaymentAnswer(
+        due.command_id, due.action, number % 5 != 0, due.amount, "ref", "NO", NOW, "USD"
+    )
     walk.attempt(lambda order, now: answered(order, given, now))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tandem_core.errors import ValidationFailed
+from tandem_core.errors import CurrencyMismatch, ValidationFailed
 from tandem_order_orchestrator.application.process_values import reservation_line_id
 from tandem_order_orchestrator.domain.draft import DraftLine, ExternalRef, OrderDraft, check_draft
 from tandem_order_orchestrator.domain.errors import (
@@ -46,7 +46,9 @@ def draft(*lines: DraftLine) -> OrderDraft:
 def pay(walk: Walk, *actions: PaymentAction, succeeded: bool = True) -> None:
     for action in actions:
         due = walk.dues(action)[-1]
-        given = PaymentAnswer(due.command_id, action, succeeded, due.amount, "ref", "NO", NOW)
+        given = PaymentAnswer(
+            due.command_id, action, succeeded, due.amount, "ref", "NO", NOW, "USD"
+        )
         walk.take(answered(walk.order, given, walk.now))
 
 
@@ -95,6 +97,22 @@ def test_an_authorisation_is_let_go_when_its_capture_is_declined() -> None:
     assert [due.amount for due in walk.dues(PaymentAction.VOID)] == [4000]
     pay(walk, PaymentAction.VOID)
     assert walk.order.payment.state is PaymentState.VOIDED
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "error"),
+    [(3999, "USD", ValidationFailed), (4000, "EUR", CurrencyMismatch)],
+)
+def test_goods_are_not_released_for_other_money_than_was_asked(
+    amount: int, currency: str, error: type[Exception]
+) -> None:
+    walk = Walk.of(draft())
+    reserve(walk, 0)
+    pay(walk, PaymentAction.AUTHORISE)
+    [due] = walk.dues(PaymentAction.CAPTURE)
+    given = PaymentAnswer(due.command_id, due.action, True, amount, "ref", "", NOW, currency)
+    with pytest.raises(error):
+        answered(walk.order, given, NOW)
 
 
 def test_a_refund_of_nothing_is_not_asked_of_the_provider() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tandem_core.errors import CurrencyMismatch, FieldViolation, ValidationFailed
 from tandem_core.ids import deterministic_id
 
 from tandem_order_orchestrator.domain.events import (
@@ -45,6 +46,7 @@ class PaymentAnswer:
     provider_ref: str
     decline_reason: str
     completed_at: datetime
+    currency_code: str
 
 
 def payment_command_id(order: Order, action: PaymentAction, part: str = "") -> str:
@@ -63,7 +65,11 @@ def ask_authorisation(order: Order, now: datetime) -> Change:
 
 
 def answered(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
-    """Takes the provider's answer; an answer known before changes nothing."""
+    """Takes the provider's answer; an answer known before changes nothing.
+
+    Raises CurrencyMismatch or ValidationFailed for another amount than was asked: goods would
+    leave for money that did not come.
+    """
     change = _taken(order, answer, now)
     waiting = tuple(x for x in order.payment.overdue if x.command_id != answer.command_id)
     if not change.events or waiting == order.payment.overdue:
@@ -104,6 +110,7 @@ _WAITING_FOR = {
 def _taken(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
     if not answer.succeeded:
         return _declined(order, answer, now)
+    _check_amount(order, answer)
     steps = {
         PaymentAction.AUTHORISE: _authorised,
         PaymentAction.CAPTURE: _captured,
@@ -111,6 +118,19 @@ def _taken(order: Order, answer: PaymentAnswer, now: datetime) -> Change:
         PaymentAction.VOID: _voided,
     }
     return steps[answer.action](order, answer, now)
+
+
+def _check_amount(order: Order, answer: PaymentAnswer) -> None:
+    item = _return_of(order, answer.command_id)
+    if not _awaited(order, answer.action, item.id if item else ""):
+        return
+    if answer.currency_code != order.draft.currency_code:
+        raise CurrencyMismatch(order.draft.currency_code, answer.currency_code)
+    asked = order.total if answer.action is PaymentAction.AUTHORISE else order.payment.authorised
+    asked = item.refund_amount if item else asked
+    if answer.amount != asked:
+        problem = f"{answer.amount} where {asked} was asked"
+        raise ValidationFailed([FieldViolation("amount", problem, "payment.amount")])
 
 
 def _authorised(order: Order, answer: PaymentAnswer, now: datetime) -> Change:

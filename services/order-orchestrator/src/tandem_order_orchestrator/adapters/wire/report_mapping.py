@@ -103,4 +103,5 @@ def from_payment(fact: facts.PaymentCompleted) -> PaymentAnswer:
         provider_ref=fact.provider_ref,
         decline_reason=fact.decline_reason,
         completed_at=from_time(fact.complete_time),
+        currency_code=fact.amount.currency_code,
     )
