@@ -128,8 +128,9 @@ async def test_one_process_does_not_carry_out_a_command_beside_itself(
 
 
 async def test_a_command_that_fails_comes_again_later_each_time(
-    sagas: SagaDatabase, clock: FixedClock
+    sagas: SagaDatabase, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(saga_commands, "IDLE_SECONDS_MAX", 0.01)
     errands, called_at = Errands(sagas), list[float]()
     errands.fails = 2
 

@@ -141,7 +141,7 @@ def come_back(walk: Walk, number: int) -> None:
         str(number % 3),
         1 + number % 3,
         Disposition.RESTOCK,
-        net_amount=number if number % 4 == 0 else None,
+        net_amount=number * 30 if number % 2 else None,
     )
     lines = (line,) if number % 5 else ()
     request = ReturnRequest(ExternalRef("shop", "refund", str(number)), lines, number % 100)

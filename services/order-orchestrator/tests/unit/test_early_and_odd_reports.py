@@ -124,6 +124,16 @@ def test_a_refund_of_nothing_is_not_asked_of_the_provider() -> None:
     assert change.order.returns[0].state is ReturnState.SETTLED
 
 
+def test_refunds_under_way_count_against_what_was_taken() -> None:
+    walk = released()
+    leave(walk, 1)
+    line = ReturnRequestLine("1", 1, Disposition.KEEP, net_amount=3000)
+    walk.take(approve_return(walk.order, ReturnRequest(REF, (line,)), NOW))
+    again = ReturnRequest(ExternalRef("shop", "refund", "2"), (line,))
+    with pytest.raises(RefundExceedsCapture):
+        approve_return(walk.order, again, NOW)
+
+
 def test_a_declined_refund_does_not_enlarge_the_refund_of_a_cancellation() -> None:
     walk = released()
     by_line = ShipmentConfirmation("STORE-1", "ref", NOW, by_line={"1": 3})

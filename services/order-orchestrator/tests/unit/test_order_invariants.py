@@ -29,7 +29,7 @@ from tandem_order_orchestrator.domain.order_state import (
 from .order_walks import Walk, answer, drafts, reserve, stop, walks
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(walks())
 def test_no_unit_of_a_line_is_lost_or_made(walk: Walk) -> None:
     for change in walk.changes:
@@ -40,7 +40,7 @@ def test_no_unit_of_a_line_is_lost_or_made(walk: Walk) -> None:
             assert quantities.returned <= quantities.shipped
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(walks())
 def test_the_state_follows_from_the_lines_alone(walk: Walk) -> None:
     order = walk.order
@@ -50,7 +50,7 @@ def test_the_state_follows_from_the_lines_alone(walk: Walk) -> None:
     assert order.state is derive_state(list(reversed(quantities)), facts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(walks())
 def test_every_event_is_one_version(walk: Walk) -> None:
     version = 0
@@ -59,7 +59,7 @@ def test_every_event_is_one_version(walk: Walk) -> None:
         assert change.order.version == version
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(walks())
 def test_what_was_refunded_or_is_due_back_never_exceeds_what_was_taken(walk: Walk) -> None:
     for change in walk.changes:
@@ -71,7 +71,7 @@ def test_what_was_refunded_or_is_due_back_never_exceeds_what_was_taken(walk: Wal
     assert settled <= captured
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(walks())
 def test_the_provider_is_asked_once_for_each_operation(walk: Walk) -> None:
     asked = Counter(e.command_id for e in walk.events if isinstance(e, PaymentDue))
@@ -79,7 +79,7 @@ def test_the_provider_is_asked_once_for_each_operation(walk: Walk) -> None:
     assert all(e.amount > 0 for e in walk.events if isinstance(e, PaymentDue))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(walks())
 def test_shipments_add_up_to_the_units_and_amounts_of_their_lines(walk: Walk) -> None:
     shipped = [e for e in walk.events if isinstance(e, FulfilmentShipped)]
@@ -94,7 +94,7 @@ def test_shipments_add_up_to_the_units_and_amounts_of_their_lines(walk: Walk) ->
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(walks())
 def test_fulfilments_hold_what_the_lines_say(walk: Walk) -> None:
     held: Counter[tuple[str, str]] = Counter()
@@ -108,7 +108,7 @@ def test_fulfilments_hold_what_the_lines_say(walk: Walk) -> None:
         assert held[ref, FulfilmentState.SHIPPED.value] == quantities.shipped
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(walks())
 def test_a_full_cancellation_before_shipment_leaves_nothing_owed(walk: Walk) -> None:
     stop(walk, 0)
@@ -148,7 +148,7 @@ def test_shares_of_an_amount_add_up_for_any_split(total: int, parts: list[int]) 
     assert min(given_out) >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(walks())
 def test_a_stored_history_replays_to_the_same_process(walk: Walk) -> None:
     step = ProcessStep("", {})
@@ -161,7 +161,7 @@ def test_a_stored_history_replays_to_the_same_process(walk: Walk) -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(walks())
 def test_the_process_knows_every_unanswered_command_and_payment(walk: Walk) -> None:
     assert walk.process.data["open_commands"] == walk.open_commands

@@ -25,7 +25,7 @@ def network(stock: dict[tuple[str, int], int]) -> list[StockAt]:
     return [StockAt(sku, f"L{at}", units, at % 3) for (sku, at), units in stock.items()]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(DEMANDS, STOCK)
 def test_a_plan_covers_the_demand_exactly_from_the_fewest_locations(
     wanted: list[tuple[str, int]], stock: dict[tuple[str, int], int]
