@@ -11,7 +11,12 @@ from tandem_inventory_availability.domain.sequence_set import SequenceSet
 from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey, ShipmentEvidence
 from tandem_inventory_availability.domain.signal_book import SignalBook, take_all
 from tandem_inventory_availability.domain.stock_book import StockBook
-from tandem_inventory_availability.domain.stock_position import Bucket, StockKey, StockPosition
+from tandem_inventory_availability.domain.stock_position import (
+    Bucket,
+    Movement,
+    StockKey,
+    StockPosition,
+)
 from tandem_inventory_availability.domain.stock_signal import (
     SignalKind,
     SignalOutcome,
@@ -173,6 +178,21 @@ def test_evidence_matches_each_unit_once(order: list[tuple[str, int]]) -> None:
     assert settled == 5
     assert sum(claim.settled for claim in evidence.claims) == 5
     assert all(claim.settled == claim.shipped for claim in evidence.claims)
+
+
+def test_each_count_of_a_batch_keeps_the_sales_after_its_own_time() -> None:
+    book = empty()
+    position = book.stock.positions[A]
+    for second in (1, 4):
+        sold_at = NOW + timedelta(seconds=second, milliseconds=500)
+        position.book(
+            Movement(Bucket.SELLABLE, Bucket.OUTSIDE, 1, "SALE", "R", sold_at, local=True)
+        )
+        book.local.setdefault(A, []).append((sold_at, -1))
+    take_all(book, [said(1, SNAPSHOT, 10)])
+    assert (position.on_hand, position.local_net) == (8, -2)
+    take_all(book, [said(3, SNAPSHOT, 9)])
+    assert (position.on_hand, position.local_net) == (8, -1)
 
 
 def test_ledger_buckets_balance_with_the_outside() -> None:
