@@ -54,7 +54,7 @@ class SourceService:
         return events
 
     def _next(self, aggregate_id: str, message: Message) -> JournalEvent:
-        declared = message.DESCRIPTOR.GetOptions().Extensions[event_pb2.event]  # type: ignore[index]  # untyped extensions
+        declared = message.DESCRIPTOR.GetOptions().Extensions[event_pb2.event]
         key = (declared.aggregate_type, aggregate_id)
         self._versions[key] = self._versions.get(key, 0) + 1
         return event_from(

@@ -23,7 +23,6 @@ POINTS = (
     "consumer.before_commit",
     "consumer.after_commit",
     "consumer.before_ack",
-    "consumer.after_ack",
     "relay.after_publish",
 )
 WAIT_S = 40.0
