@@ -72,6 +72,10 @@ class Stock:
     def __post_init__(self) -> None:
         self.gate.set()
 
+    def begin(self, on_hand: dict[tuple[str, str], int]) -> None:
+        """Everything anew, for the next test."""
+        vars(self).update(vars(Stock(on_hand=on_hand)))
+
     def live(self, owner_id: str = "") -> list[wire.Reservation]:
         return [
             item

@@ -1,11 +1,18 @@
-"""One running order service per test."""
+"""One running order service for the tests of a module; stock begins anew for each of them.
+
+Starting NATS, two databases and the service takes a second, so tests share them and keep to their
+own orders.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from tandem_testing.embedded_nats import EmbeddedNats
+from tandem_testing.embedded_postgres import EmbeddedPostgres
 
 from ..order_service_under_test import Running, order_service
 from ..stock_stub import Stock
@@ -13,11 +20,30 @@ from ..stock_stub import Stock
 PACKAGE = "tandem_order_orchestrator"
 
 
-@pytest.fixture
-async def service(
-    tmp_path: Path, migrated_database: Callable[[str], str], nats_url: str
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_service(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_server: EmbeddedPostgres,
+    migrated_template: Callable[[str], str],
+    nats_server: EmbeddedNats,
 ) -> AsyncIterator[Running]:
-    stock = Stock(on_hand={("MUG", "DC-1"): 10, ("TEE", "DC-1"): 1, ("TEE", "STORE-1"): 5})
-    urls = (migrated_database(PACKAGE), migrated_database(PACKAGE))
-    async with order_service(tmp_path, urls, nats_url, stock) as running:
+    nats_server.wipe()
+    nats_server.start()
+    names = [f"test_{secrets.token_hex(8)}" for _ in range(2)]
+    template = migrated_template(PACKAGE)
+    own, source = (postgres_server.create_database(name, template) for name in names)
+    folder = tmp_path_factory.mktemp("keys")
+    async with order_service(folder, (own, source), nats_server.url, Stock()) as running:
         yield running
+    for name in names:
+        postgres_server.drop_database(name)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def service(shared_service: Running) -> AsyncIterator[Running]:
+    shared_service.stock.begin(
+        {("MUG", "DC-1"): 10, ("TEE", "DC-1"): 1, ("TEE", "STORE-1"): 5},
+    )
+    yield shared_service
+    shared_service.stock.gate.set()
+    await shared_service.quiet()

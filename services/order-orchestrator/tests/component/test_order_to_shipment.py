@@ -12,6 +12,8 @@ from tandem_platform.remote_error import RemoteError
 
 from ..order_service_under_test import Running, draft, eventually, line, new_id, stamp
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def shipment(order: Order, ref: str = "ship-1", location: str = "DC-1", **lines: int) -> object:
     return fulfilment.ConfirmShipmentRequest(
@@ -213,14 +215,18 @@ async def test_a_declined_payment_cancels_the_order_and_its_claim(service: Runni
 
 
 async def test_lists_and_timelines_tell_what_happened(service: Running) -> None:
-    made = [await service.submit(draft(f"20{n}")) for n in range(3)]
-    page = await service.orders.ListOrders(api.ListOrdersRequest(page_size=2))
-    rest = await service.orders.ListOrders(
-        api.ListOrdersRequest(page_size=2, page_token=page.next_page_token)
-    )
+    made = []
+    for number in range(3):
+        order = draft(f"20{number}")
+        order.channel = "listed"
+        made.append(await service.submit(order))
+    asked = api.ListOrdersRequest(page_size=2, channel="listed")
+    page = await service.orders.ListOrders(asked)
+    asked.page_token = page.next_page_token
+    rest = await service.orders.ListOrders(asked)
     listed = [order.id for order in (*page.orders, *rest.orders)]
     assert listed == [order.id for order in reversed(made)]
-    wanted = api.ListOrdersRequest(state=Order.STATE_RESERVED, external_id="201", channel="web")
+    wanted = api.ListOrdersRequest(state=Order.STATE_RESERVED, external_id="201", channel="listed")
     assert [o.id for o in (await service.orders.ListOrders(wanted)).orders] == [made[1].id]
     request = api.GetOrderTimelineRequest(order_id=made[0].id)
     entries = (await service.orders.GetOrderTimeline(request)).entries
