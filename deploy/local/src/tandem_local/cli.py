@@ -15,7 +15,7 @@ import httpx
 import psutil
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from tandem_platform.remote_error import RemoteError
 from tandem_testing.embedded_postgres import EmbeddedPostgres
 
@@ -226,7 +226,7 @@ def dlq_list(data: DataDir = DATA) -> None:
     layout = _layout(data)
     running = Running.read(layout)
     calls = OperatorCalls(layout, running)
-    table = Table("service", "id", "what", "reason", "detail")
+    table = Table("service", Column("id", no_wrap=True, min_width=36), "what", "reason", "detail")
     for service in WITH_OPERATIONS:
         for letter in calls.dead_letters(service):
             what = f"{letter.event_type.rpartition('.')[2]} {letter.aggregate_id}"
