@@ -76,9 +76,20 @@ day: install ## Play another trading day on the running suite
 clean-data: install ## Remove the data of `make run`
 	@$(BIN)/tandem clean --data $(DATA)
 
+# Two halves side by side, for most tests wait for processes: services here, the rest beside them.
 .PHONY: test
-test: install ## All tests, on embedded Postgres and NATS
+test: install ## All tests, on embedded Postgres and NATS (ARGS="path -k name" for some)
+ifdef ARGS
 	@$(BIN)/pytest $(ARGS)
+else
+	@mkdir -p build/test
+	@$(BIN)/pytest libs deploy tests > build/test/borders.log 2>&1 & beside=$$!; \
+	 trap 'kill $$beside 2>/dev/null || true' EXIT; \
+	 here=0; $(BIN)/pytest services || here=$$?; \
+	 there=0; wait $$beside || there=$$?; \
+	 cat build/test/borders.log; \
+	 exit $$((here > there ? here : there))
+endif
 
 .PHONY: check
 check: install ## ruff, format, mypy strict, import-linter, buf lint, buf format
