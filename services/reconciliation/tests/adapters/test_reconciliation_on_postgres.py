@@ -24,6 +24,7 @@ from tandem_reconciliation.adapters.postgres.reconciliation_transaction import (
     PostgresReconciliationTransaction,
 )
 from tandem_reconciliation.adapters.wire.observation_mapping import SourceEvent, observations_of
+from tandem_reconciliation.application import run_checkpoint
 from tandem_reconciliation.application.ports import CheckpointRun
 from tandem_reconciliation.application.run_checkpoint import RunCheckpoint
 from tandem_reconciliation.domain.checkpoint import Materiality, Windows, checkpoint_of, checkpoints
@@ -164,6 +165,18 @@ async def test_more_shipped_than_released_is_a_break(units: UnitOfWorkFactory) -
     await observe(units, [e for e in day_of_one_order() if e.name == "FulfilmentShipped"])
     await run(units, "C1")
     assert await open_types(units) == [("OVERSHIPPED", "o1/1")]
+
+
+async def test_a_flood_resolves_nothing_it_did_not_look_at(
+    units: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await observe(units, [posted(f"j{n}", f"nobody-{n}") for n in range(3)])
+    await run(units, "C3")
+    before = await open_types(units)
+    monkeypatch.setattr(run_checkpoint, "UNBALANCED_GROUPS_MAX", 2)
+    await run(units, "C3")
+    assert await open_types(units) == before
+    assert len(before) == 3
 
 
 async def test_concurrent_runs_open_an_exception_once(units: UnitOfWorkFactory) -> None:

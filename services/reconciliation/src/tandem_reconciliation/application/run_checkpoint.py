@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tandem_reconciliation.application.ports import CheckpointRun, ReconciliationTransaction
@@ -32,6 +32,9 @@ class RunCheckpoint:
         ids = [case_id(tenant, checkpoint.id, found) for found in verdict.breaks]
         known = await transaction.cases(tenant, checkpoint.id, ids)
         changes = update_cases(tenant, checkpoint.id, verdict.breaks, known, now)
+        if len(groups) == UNBALANCED_GROUPS_MAX:
+            # A break that was not looked at is not gone.
+            changes = replace(changes, resolved=())
         run = CheckpointRun(
             id=self.run_id,
             tenant=tenant,
