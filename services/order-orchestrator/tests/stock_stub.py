@@ -57,6 +57,8 @@ class Stock:
     on_hand: dict[tuple[str, str], int] = field(default_factory=dict)
     reservations: dict[str, wire.Reservation] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
+    log: list[str] = field(default_factory=list)
+    """Rpcs in the order they came."""
     settled: list[tuple[str, str]] = field(default_factory=list)
     sales: list[str] = field(default_factory=list)
     dispositions: list[tuple[str, str, int]] = field(default_factory=list)
@@ -94,6 +96,7 @@ class Stock:
 
     def enter(self, rpc: str) -> None:
         self.calls[rpc] += 1
+        self.log.append(rpc)
         if self.fail[rpc] > 0:
             self.fail[rpc] -= 1
             raise Unavailable

@@ -1,4 +1,4 @@
-"""Carries out saga commands: at least once, many at a time, with bounded back-off.
+"""Carries out saga commands: at least once, those of one saga in order, many sagas at a time.
 
 A command is leased, executed outside of any transaction, and marked done by its executor in the
 transaction that takes the answer in. A crash in between repeats it under the same id, which the
@@ -50,12 +50,20 @@ class CommandEnvelope:
 
 Execute = Callable[[CommandEnvelope], Awaitable[None]]
 
+# Only the oldest open command of each saga: to release what is left of a reservation before what
+# was shipped is settled would give shipped goods back.
 _CLAIM = text("""
     UPDATE saga_command SET lease_owner = :owner, attempts = attempts + 1,
            next_at = now() + make_interval(secs => :lease)
-    WHERE id IN (SELECT id FROM saga_command WHERE done_at IS NULL AND next_at <= now()
-                 AND id <> ALL(CAST(:in_flight AS uuid[]))
-                 ORDER BY next_at LIMIT :rows FOR UPDATE SKIP LOCKED)
+    WHERE id IN (
+        SELECT id FROM saga_command AS due
+        WHERE done_at IS NULL AND next_at <= now() AND id <> ALL(CAST(:in_flight AS uuid[]))
+          AND NOT EXISTS (
+              SELECT 1 FROM saga_command AS older
+              WHERE older.done_at IS NULL AND older.place < due.place
+                AND (older.tenant, older.saga_kind, older.saga_id)
+                    = (due.tenant, due.saga_kind, due.saga_id))
+        ORDER BY next_at LIMIT :rows FOR UPDATE OF due SKIP LOCKED)
     RETURNING id::text, tenant, saga_kind, saga_id, kind, command_values, headers, attempts
 """)
 _RECLAIM = text("""
@@ -190,6 +198,8 @@ class CommandDispatcher:
             await self._retry_later(envelope, error)
         finally:
             self._running.pop(envelope.id, None)
+            # The next command of the same saga may wait for this one.
+            self.wake()
 
     async def _retry_later(self, envelope: CommandEnvelope, error: Exception) -> None:
         milliseconds = min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** min(envelope.attempts, 16))

@@ -37,11 +37,15 @@ DDL = (
         id uuid PRIMARY KEY, tenant text NOT NULL, saga_kind text NOT NULL, saga_id text NOT NULL,
         kind text NOT NULL, command_values jsonb NOT NULL, headers jsonb NOT NULL,
         done_at timestamptz, attempts integer NOT NULL DEFAULT 0, next_at timestamptz NOT NULL,
-        lease_owner text, last_error text, created_at timestamptz NOT NULL
+        lease_owner text, last_error text, created_at timestamptz NOT NULL,
+        place bigint GENERATED ALWAYS AS IDENTITY
     ) WITH (fillfactor = 85)
     """,
     "CREATE INDEX saga_command_due ON saga_command (next_at) WHERE done_at IS NULL",
-    "CREATE INDEX saga_command_of ON saga_command (tenant, saga_kind, saga_id)",
+    """
+    CREATE INDEX saga_command_open ON saga_command (tenant, saga_kind, saga_id, place)
+    WHERE done_at IS NULL
+    """,
 )
 
 

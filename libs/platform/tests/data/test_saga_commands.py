@@ -85,6 +85,31 @@ async def test_every_command_is_carried_out_and_answered_once(
     assert set(errands.calls.values()) == set(errands.taken.values()) == {1}
 
 
+async def test_commands_of_one_saga_are_carried_out_in_order(
+    sagas: SagaDatabase, clock: FixedClock
+) -> None:
+    errands, began = Errands(sagas), list[tuple[str, int]]()
+    gate = asyncio.Event()
+
+    async def first_waits(envelope: CommandEnvelope) -> None:
+        began.append((envelope.saga_id, envelope.values["n"]))
+        if envelope.saga_id == "s-0" and envelope.values["n"] == 1:
+            await gate.wait()
+        await errands.execute(envelope)
+
+    await sagas.advance(clock.now(), *[asked(clock.now())] * 3, saga_id="s-0")
+    await sagas.advance(clock.now(), asked(clock.now()), saga_id="s-1")
+    async with (
+        dispatching(sagas, first_waits, "r-1"),
+        dispatching(sagas, first_waits, "r-2"),
+    ):
+        await eventually(lambda: errands.done(1))
+        assert sorted(began) == [("s-0", 1), ("s-1", 1)]
+        gate.set()
+        await eventually(lambda: errands.done(4), 5)
+    assert [n for saga_id, n in began if saga_id == "s-0"] == [1, 2, 3]
+
+
 async def test_two_dispatchers_never_both_complete_a_command(
     sagas: SagaDatabase, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,6 +204,20 @@ async def test_cancelling_after_the_capture_gives_all_back(service: Running) -> 
         await service.orders.CancelOrder(cancel(order.id))
 
 
+async def test_what_is_left_is_released_only_after_what_was_shipped_is_settled(
+    service: Running,
+) -> None:
+    order = await service.released(draft("1018"))
+    service.stock.lose_replies["SettleShipment"] = 2
+    await service.fulfilments.ConfirmShipment(shipment(order, _1=1))
+    await service.orders.CancelOrder(cancel(order.id))
+    assert (await service.due(order.id, "REFUND"))["amount"]["minor_units"] == "1080"
+    await service.pay(order.id, "REFUND")
+    await service.reaches(order.id, "COMPLETED")
+    calls = [c for c in service.stock.log if c in ("SettleShipment", "ReleaseReservation")]
+    assert calls == ["SettleShipment"] * 3 + ["ReleaseReservation"]
+
+
 async def test_a_declined_payment_cancels_the_order_and_its_claim(service: Running) -> None:
     order = await service.submit(draft("1017"))
     due = await service.due(order.id, "AUTHORISE")

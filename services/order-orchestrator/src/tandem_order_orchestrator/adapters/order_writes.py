@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tandem.order.v1.order_pb2 import Order as OrderMessage
@@ -92,27 +92,50 @@ class OrderWrites:
         return [None] * len(answers)
 
 
-class OrderChanges:
-    """Lets a call wait until an order has changed by an answer of another service."""
+class OrderWatch:
+    """What a waiting call has heard of its order since it began to watch."""
 
     def __init__(self) -> None:
-        self._waiting: dict[OrderKey, set[asyncio.Event]] = {}
+        self.order: Order | None = None
+        self._heard = asyncio.Event()
+
+    def tell(self, order: Order) -> None:
+        """Hands over the order after a committed change."""
+        self.order = order
+        self._heard.set()
+
+    async def wait(self, seconds: float) -> Order | None:
+        """The order after its next change, or None when the time is over first."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), seconds)
+        self._heard.clear()
+        return self.order
+
+
+class OrderChanges:
+    """Lets a call wait until an answer of another service has changed its order.
+
+    The order itself is handed over: reading it again cost more than the whole submission.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[OrderKey, set[OrderWatch]] = {}
 
     def changed(self, orders: Sequence[Order]) -> None:
-        """Wakes all who wait for these orders."""
+        """Tells all who wait for these orders."""
         for order in orders:
-            for event in self._waiting.get(OrderKey(order.tenant, order.id), ()):
-                event.set()
+            for watch in self._waiting.get(OrderKey(order.tenant, order.id), ()):
+                watch.tell(order)
 
     @contextmanager
-    def watching(self, key: OrderKey) -> Iterator[asyncio.Event]:
-        """An event set at each change. Clear it, then read: a change in between counts."""
-        event = asyncio.Event()
-        self._waiting.setdefault(key, set()).add(event)
+    def watching(self, key: OrderKey) -> Iterator[OrderWatch]:
+        """Begin before the order is written: a change in between is heard."""
+        watch = OrderWatch()
+        self._waiting.setdefault(key, set()).add(watch)
         try:
-            yield event
+            yield watch
         finally:
             # Orders nobody waits for any more would pile up.
-            self._waiting[key].discard(event)
+            self._waiting[key].discard(watch)
             if not self._waiting[key]:
                 del self._waiting[key]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import suppress
 from typing import Any
 
 from tandem.order.v1 import order_service_pb2 as api
@@ -15,7 +13,12 @@ from tandem_platform import event_payload, telemetry
 from tandem_platform.pagination import PageTokens, page_size
 from tandem_platform.request_context import current_caller
 
-from tandem_order_orchestrator.adapters.order_writes import OrderChanges, OrderWrites, carrier
+from tandem_order_orchestrator.adapters.order_writes import (
+    OrderChanges,
+    OrderWatch,
+    OrderWrites,
+    carrier,
+)
 from tandem_order_orchestrator.adapters.postgres.order_read_models import (
     OrderFilter,
     OrderReadModels,
@@ -32,7 +35,8 @@ from tandem_order_orchestrator.domain.order import Order
 from tandem_order_orchestrator.domain.order_state import OrderState
 
 STATE_PREFIX = "STATE_"
-LOOK_SECONDS = 0.25
+LOOK_SECONDS_MIN = 0.2
+"""A first look for an answer another process took in; each further one waits twice as long."""
 
 
 class OrderService(order_service_pb2_grpc.OrderServiceServicer):
@@ -58,25 +62,23 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
             current_caller().tenant, from_draft(request.order), telemetry.current_trace_id()
         )
         step = command.step()
-        message = await self._writes.requests.submit(request, with_carrier(step))
-        if request.wait_ms:
-            order = await self._decided(step.key, request.wait_ms / 1000)
-            message = to_order(order)
+        with self._changes.watching(step.key) as watch:
+            message = await self._writes.requests.submit(request, with_carrier(step))
+            if request.wait_ms and message.state == OrderMessage.STATE_ACCEPTED:
+                order = await self._decided(step.key, watch, request.wait_ms / 1000)
+                message = to_order(order)
         return api.SubmitOrderResponse(order=message)
 
-    async def _decided(self, key: OrderKey, seconds: float) -> Order:
+    async def _decided(self, key: OrderKey, watch: OrderWatch, seconds: float) -> Order:
         """The order once it is reserved or refused, or as it stands when the time is over."""
         give_up_at = time.monotonic() + seconds
-        with self._changes.watching(key) as change:
-            while True:
-                change.clear()
-                order = await self._order(key)
-                left = give_up_at - time.monotonic()
-                if order.state is not OrderState.ACCEPTED or left <= 0:
-                    return order
-                # Another process may take the answer in, of which this one hears nothing.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(change.wait(), min(left, LOOK_SECONDS))
+        look_s = LOOK_SECONDS_MIN
+        while True:
+            left = give_up_at - time.monotonic()
+            order = await watch.wait(max(0.0, min(left, look_s))) or await self._order(key)
+            if order.state is not OrderState.ACCEPTED or left <= 0:
+                return order
+            look_s *= 2
 
     async def _order(self, key: OrderKey) -> Order:
         order = await self._read_models.order(key)
