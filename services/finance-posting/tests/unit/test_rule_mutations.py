@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tandem_finance_posting.adapters.rules.rule_files import DEFAULT, load_rules
+from tandem_finance_posting.adapters.rules.rule_files import DEFAULT, proved_rules
 from tandem_finance_posting.domain.errors import PostingRuleInvalid
 from tandem_finance_posting.domain.posting_book import PostingBook
 from tandem_finance_posting.domain.posting_rule import RuleSet
@@ -40,10 +40,6 @@ def lines() -> Iterator[tuple[int, int, str]]:
 
 
 LINES = [pytest.param(r, n, id=name) for r, n, name in lines()]
-
-
-def loaded(document: Document) -> RuleSet:
-    return load_rules(yaml.safe_dump(document))
 
 
 @pytest.mark.parametrize(("rule", "line"), LINES)
@@ -89,7 +85,7 @@ def test_a_line_left_out_or_on_the_other_side_is_refused_at_load(rule: int, line
 
 def loads(document: Document) -> bool:
     try:
-        loaded(document)
+        proved_rules(document)
     except PostingRuleInvalid:
         return False
     return True
@@ -115,17 +111,15 @@ def test_a_wrong_rule_with_a_wrong_test_leaves_a_role_that_must_be_zero(name: st
     for test in rule["tests"]:
         if right in test["expect"]:
             test["expect"][wrong] = test["expect"].pop(right)
-    assert left_open(loaded(mutant)), "nothing tells that the rule is wrong"
+    assert left_open(proved_rules(mutant)), "nothing tells that the rule is wrong"
 
 
 def test_the_shipped_rules_leave_nothing_open_after_a_finished_order() -> None:
-    assert left_open(loaded(SHIPPED)) == {}
+    assert left_open(proved_rules(SHIPPED)) == {}
 
 
 def left_open(rules: RuleSet) -> dict[str, int]:
     """Roles that must be zero and are not, after an order paid, shipped, returned, refunded."""
     settled = event("refund.settled", "s1", {"amount": 5_400})
-    journals = post_all(
-        PostingBook(rules), [receipt(), capture(), shipment(), refund(), settled]
-    )
+    journals = post_all(PostingBook(rules), [receipt(), capture(), shipment(), refund(), settled])
     return {role: x for role, x in balances(journals).items() if role in MUST_BE_ZERO}

@@ -19,6 +19,9 @@ PostResult = EventOutcome | DomainError | None
 """An outcome, the error it met, or None for an event posted before with the same facts."""
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=list)
+
+
 def fingerprint(event: FinanceEvent) -> bytes:
     """Hash of everything that decides the journals, in a canonical encoding."""
     content = {
@@ -29,8 +32,7 @@ def fingerprint(event: FinanceEvent) -> bytes:
         "order": event.order_id,
         "moves": [repr(move) for move in (*event.issues, *event.returns, *event.receipts)],
     }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=list)
-    return hashlib.sha256(canonical.encode()).digest()
+    return hashlib.sha256(_CANONICAL.encode(content).encode()).digest()
 
 
 async def post_finance_events(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from sqlalchemy import text
@@ -30,9 +31,8 @@ _POOLS = text("""
 """)
 _SAVE_POOLS = text("""
     UPDATE cost_pool SET quantity = p.quantity, value_minor = p.value_minor
-    FROM unnest(CAST(:tenants AS text[]), CAST(:entities AS text[]), CAST(:skus AS text[]),
-                CAST(:quantities AS bigint[]), CAST(:values AS bigint[]))
-         AS p (tenant, legal_entity, sku, quantity, value_minor)
+    FROM json_to_recordset(CAST(:rows AS json))
+         AS p (tenant text, legal_entity text, sku text, quantity bigint, value_minor bigint)
     WHERE cost_pool.tenant = p.tenant AND cost_pool.legal_entity = p.legal_entity
       AND cost_pool.sku = p.sku
 """)
@@ -50,9 +50,8 @@ _ORDERS = text("""
 _SAVE_ORDERS = text("""
     UPDATE order_open_items SET receivable_minor = o.receivable, deposit_minor = o.deposit,
            applications = o.applications
-    FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS text[]), CAST(:receivables AS bigint[]),
-                CAST(:deposits AS bigint[]), CAST(:counts AS integer[]))
-         AS o (tenant, order_id, receivable, deposit, applications)
+    FROM json_to_recordset(CAST(:rows AS json))
+         AS o (tenant text, order_id text, receivable bigint, deposit bigint, applications integer)
     WHERE order_open_items.tenant = o.tenant AND order_open_items.order_id = o.order_id
 """)
 _ISSUED = text("""
@@ -63,9 +62,9 @@ _ISSUED = text("""
 _SAVE_ISSUED = text("""
     INSERT INTO issued_cost (tenant, order_id, line_ref, quantity, cost_minor, returned_quantity,
                              returned_cost_minor)
-    SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS text[]), CAST(:lines AS text[]),
-                         CAST(:quantities AS bigint[]), CAST(:costs AS bigint[]),
-                         CAST(:back AS bigint[]), CAST(:back_costs AS bigint[]))
+    SELECT * FROM json_to_recordset(CAST(:rows AS json))
+        AS i (tenant text, order_id text, line_ref text, quantity bigint, cost_minor bigint,
+              returned_quantity bigint, returned_cost_minor bigint)
     ON CONFLICT (tenant, order_id, line_ref) DO UPDATE SET
         quantity = excluded.quantity, cost_minor = excluded.cost_minor,
         returned_quantity = excluded.returned_quantity,
@@ -136,51 +135,38 @@ async def _load_holds(
 
 async def save_book(connection: AsyncConnection, book: PostingBook) -> None:
     """Writes pools, issued costs and open items as the book has them."""
-    if book.pools:
-        keys = list(book.pools)
-        await connection.execute(
-            _SAVE_POOLS,
-            {
-                "tenants": [k[0] for k in keys],
-                "entities": [k[1] for k in keys],
-                "skus": [k[2] for k in keys],
-                "quantities": [book.pools[k].quantity for k in keys],
-                "values": [book.pools[k].value for k in keys],
-            },
-        )
-    if book.open_items:
-        await _save_open_items(connection, book)
-    if book.issued:
-        await _save_issued(connection, book)
-
-
-async def _save_open_items(connection: AsyncConnection, book: PostingBook) -> None:
-    keys = list(book.open_items)
-    items = [book.open_items[key] for key in keys]
-    await connection.execute(
-        _SAVE_ORDERS,
+    pools = [
         {
-            "tenants": [k[0] for k in keys],
-            "orders": [k[1] for k in keys],
-            "receivables": [item.receivable for item in items],
-            "deposits": [item.deposit for item in items],
-            "counts": [item.applications for item in items],
-        },
-    )
-
-
-async def _save_issued(connection: AsyncConnection, book: PostingBook) -> None:
-    keys = list(book.issued)
-    issued = [book.issued[key] for key in keys]
-    await connection.execute(
-        _SAVE_ISSUED,
+            "tenant": tenant,
+            "legal_entity": entity,
+            "sku": sku,
+            "quantity": pool.quantity,
+            "value_minor": pool.value,
+        }
+        for (tenant, entity, sku), pool in book.pools.items()
+    ]
+    orders = [
         {
-            "tenants": [k[0] for k in keys],
-            "orders": [k[1] for k in keys],
-            "lines": [k[2] for k in keys],
-            "quantities": [item.quantity for item in issued],
-            "costs": [item.cost for item in issued],
-            "back": [item.returned_quantity for item in issued],
-            "back_costs": [item.returned_cost for item in issued],
-        },
-    )
+            "tenant": tenant,
+            "order_id": order_id,
+            "receivable": items.receivable,
+            "deposit": items.deposit,
+            "applications": items.applications,
+        }
+        for (tenant, order_id), items in book.open_items.items()
+    ]
+    issued = [
+        {
+            "tenant": tenant,
+            "order_id": order_id,
+            "line_ref": line_ref,
+            "quantity": line.quantity,
+            "cost_minor": line.cost,
+            "returned_quantity": line.returned_quantity,
+            "returned_cost_minor": line.returned_cost,
+        }
+        for (tenant, order_id, line_ref), line in book.issued.items()
+    ]
+    for statement, rows in ((_SAVE_POOLS, pools), (_SAVE_ORDERS, orders), (_SAVE_ISSUED, issued)):
+        if rows:
+            await connection.execute(statement, {"rows": json.dumps(rows)})

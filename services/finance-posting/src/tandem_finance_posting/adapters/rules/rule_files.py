@@ -31,7 +31,11 @@ def default_rules() -> RuleSet:
 
 def load_rules(source: str) -> RuleSet:
     """Parses, proves and tests a rule set. Raises PostingRuleInvalid naming the rule."""
-    data = yaml.safe_load(source)
+    return proved_rules(yaml.safe_load(source))
+
+
+def proved_rules(data: Mapping[str, Any]) -> RuleSet:
+    """Proves and tests a parsed rule set. Raises PostingRuleInvalid naming the rule."""
     rules = tuple(_rule(item) for item in data["rules"])
     for rule in rules:
         _run_tests(rule)
