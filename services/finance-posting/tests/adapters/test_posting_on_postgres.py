@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -136,6 +137,57 @@ async def test_a_held_shipment_is_posted_when_its_cost_arrives(units: UnitOfWork
         ("FinanceEventHeld", 1),
         ("FinanceEventReleased", 2),
     ]
+
+
+async def test_events_that_can_never_be_posted_do_not_shut_out_those_behind_them(
+    units: UnitOfWorkFactory,
+) -> None:
+    await post(units, [of_sku(f"stuck-{n}", f"NEVER-{n}") for n in range(5)])
+    await post(units, [of_sku("o1", "A"), of_sku("o2", "A")])
+    await post(units, [receipt()])
+    assert await release(units, rows_max=2) == 2
+    left = await rows(units, "SELECT count(*) FROM finance_event WHERE state = 'HELD'")
+    assert left == [(5,)]
+
+
+async def test_a_later_issue_never_overtakes_an_earlier_one_held_on_another_page(
+    units: UnitOfWorkFactory,
+) -> None:
+    await post(units, [shipment("first", 500), of_sku("between", "OTHER"), shipment("second")])
+    await post(units, [receipt()])
+    assert await release(units, rows_max=1) == 0
+
+
+async def test_a_held_event_the_rules_refuse_leaves_its_neighbours_alone(
+    units: UnitOfWorkFactory,
+) -> None:
+    broken = event(
+        "shipment.confirmed", "bad", {"ship": "free", "lines": [], "taxes": []},
+        order_id="bad", issues=(CostIssue("1", "B", 1),),
+    )  # fmt: skip
+    await post(units, [broken, shipment("o1")])
+    for sku in ("B", "A"):
+        cost = event(
+            "po.received", f"r-{sku}", {"receipts": [{"cost": 50, "sku": sku}]},
+            receipts=(CostReceipt(sku, 10, 50),),
+        )  # fmt: skip
+        await post(units, [cost])
+    assert await release(units) == 1
+    held = await rows(units, "SELECT order_id FROM finance_event WHERE state = 'HELD'")
+    assert held == [("bad",)]
+
+
+def of_sku(order_id: str, sku: str) -> FinanceEvent:
+    return replace(shipment(order_id), issues=(CostIssue("1", sku, 1),))
+
+
+async def test_the_same_event_posted_by_two_at_once_has_one_journal_and_no_error(
+    units: UnitOfWorkFactory,
+) -> None:
+    for n in range(15):
+        posted = await asyncio.gather(*(post(units, [capture(f"o{n}")]) for _ in range(3)))
+        assert sorted(result is None for (result,) in posted) == [False, True, True]
+    assert await rows(units, "SELECT count(*) FROM journal") == [(15,)]
 
 
 async def test_every_journal_balances_in_the_database(units: UnitOfWorkFactory) -> None:
