@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import text
+from psycopg.types.array import ListBinaryDumper
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tandem_platform.request_context import current_deadline
 
@@ -47,6 +50,8 @@ class Database:
             },
         )
 
+        event.listen(self.engine.sync_engine, "connect", _send_lists_binary)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed when the block ends, rolled back when it raises."""
@@ -69,3 +74,10 @@ class Database:
     async def close(self) -> None:
         """Closes all connections."""
         await self.engine.dispose()
+
+
+def _send_lists_binary(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Set-based statements send whole columns as arrays; as text psycopg quotes each element in
+    Python, which took 0.7 ms for 256 short strings and 2.9 ms for 256 payloads, binary 0.1 and 0.3.
+    """
+    connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)

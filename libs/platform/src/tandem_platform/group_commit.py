@@ -93,7 +93,9 @@ class GroupCommit(Generic[C, R]):
             raise GroupCommitStopped(self._name)
         if len(self._queue) >= self._queue_max:
             raise Overloaded(self._name)
-        waiting = _Waiting[C, R](command, asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        # Not _Waiting[C, R](…): a subscripted class raises and swallows an error on every call.
+        waiting = _Waiting(command, answer)
         self._queue.append(waiting)
         self._arrived.set()
         if len(self._queue) >= self._batch_max:
