@@ -126,7 +126,7 @@ def journal_lag_ms(run: SuiteRun) -> list[float]:
         )
     with run.suite.postgres.connect("tandem_finance_posting") as books:
         posted = books.execute(
-            "SELECT document->>'id', posted_at FROM finance_event"
+            "SELECT split_part(event_key, ':', 3), posted_at FROM finance_event"
             " WHERE event_type = 'payment.captured' AND posted_at IS NOT NULL"
         ).fetchall()
     return [(at - events[key]).total_seconds() * 1000 for key, at in posted if key in events]
