@@ -35,7 +35,7 @@ from tandem_order_orchestrator.domain.order import Order
 from tandem_order_orchestrator.domain.order_state import OrderState
 
 STATE_PREFIX = "STATE_"
-LOOK_SECONDS_MIN = 0.2
+LOOK_SECONDS_MIN = 1.0
 """A first look for an answer another process took in; each further one waits twice as long."""
 
 
