@@ -136,6 +136,9 @@ class PartitionWorker:
             await self._drop_subscription()
         elif kind_of(error) is not FailureKind.TRANSIENT:
             log.error("partition worker failed", consumer=self._consumer.name, exc_info=error)
+            # What was fetched and not answered would wait for the ack wait: asked for anew.
+            await self._drop_subscription()
+            self._began = False
         pause_s = min(PAUSE_S_MAX, PAUSE_S_MIN * 2.0 ** min(failures, 10))
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
 

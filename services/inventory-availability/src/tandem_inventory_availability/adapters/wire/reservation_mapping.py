@@ -138,8 +138,11 @@ def from_disposition(
 
 
 def from_time(message: Timestamp) -> datetime:
-    """The instant of a message, in UTC."""
-    return message.ToDatetime(tzinfo=UTC)
+    """The instant of a message, in UTC. Raises ValidationFailed for one outside of the calendar."""
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValidationFailed([FieldViolation("time", str(error))]) from error
 
 
 def _disposition(number: int, value: int) -> Disposition:

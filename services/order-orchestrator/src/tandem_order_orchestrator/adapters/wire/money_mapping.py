@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.common.v1.external_ref_pb2 import ExternalRef as ExternalRefMessage
 from tandem.common.v1.money_pb2 import Money as MoneyMessage
-from tandem_core.errors import CurrencyMismatch
+from tandem_core.errors import CurrencyMismatch, FieldViolation, ValidationFailed
 
 from tandem_order_orchestrator.domain.draft import ExternalRef
 
@@ -44,5 +44,8 @@ def to_time(value: datetime) -> Timestamp:
 
 
 def from_time(stamp: Timestamp) -> datetime:
-    """An instant in UTC."""
-    return stamp.ToDatetime(tzinfo=UTC)
+    """An instant in UTC. Raises ValidationFailed for one outside of the calendar."""
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValidationFailed([FieldViolation("time", str(error))]) from error
