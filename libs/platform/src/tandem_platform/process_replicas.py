@@ -30,9 +30,14 @@ def run(settings: ServiceSettings) -> int:
         raise PortNotFixed("TANDEM_PROCESSES above 1 needs TANDEM_GRPC_PORT")
     children = [_spawn(settings, number) for number in range(settings.processes)]
 
+    told: set[int] = set()
+
     def stop(_number: int, _frame: object) -> None:
         for child in children:
-            if child.poll() is None:
+            # Once each: a second signal finds a process that has given its handlers back and
+            # kills it in the middle of a clean end.
+            if child.poll() is None and child.pid not in told:
+                told.add(child.pid)
                 child.send_signal(signal.SIGTERM)
 
     for number in (signal.SIGTERM, signal.SIGINT):

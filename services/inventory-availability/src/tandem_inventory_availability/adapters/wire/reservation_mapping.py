@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
+from tandem_core.errors import FieldViolation, ValidationFailed
 
 from tandem_inventory_availability.adapters.wire.stock_mapping import to_time
 from tandem_inventory_availability.application.apply_disposition import ApplyDisposition
