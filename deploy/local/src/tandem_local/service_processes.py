@@ -15,8 +15,8 @@ from tandem_testing.child_process import Launch, launch
 from tandem_local.layout import SERVICES, Layout, Ports
 
 PARTITIONS = "1"
-"""One process per service gains nothing from more, and each splits batches: on two saturated cores 54
-orders a second with 1, 41 with 2, 25 to 41 with 4."""
+"""One process per service gains nothing from more, and each splits batches: on two saturated cores
+54 orders a second with 1, 41 with 2, 25 to 41 with 4."""
 DRAIN_WAIT_MS = "100"
 DATABASES = (
     "inventory-availability",

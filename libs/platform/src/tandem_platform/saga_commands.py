@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -228,7 +229,8 @@ class CommandDispatcher:
         )
 
     async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS_MAX)
-        except TimeoutError:
-            return
+        # Not wait_for: before Python 3.12 it loses a cancellation that meets the wake-up, and then
+        # `stop` waits for ever.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS_MAX):
+                await self._wake.wait()

@@ -129,6 +129,15 @@ async def test_two_dispatchers_never_both_complete_a_command(
     assert set(errands.taken.values()) == {1}
 
 
+async def test_stopping_ends_also_when_it_meets_a_wake_up(sagas: SagaDatabase) -> None:
+    dispatcher = CommandDispatcher(sagas.database, Errands(sagas).execute, owner="r-1")
+    await dispatcher.start()
+    await asyncio.sleep(0.1)  # it pauses now, for there is nothing to do
+    dispatcher.wake()
+    async with asyncio.timeout(5):
+        await dispatcher.stop()
+
+
 async def test_one_process_does_not_carry_out_a_command_beside_itself(
     sagas: SagaDatabase, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

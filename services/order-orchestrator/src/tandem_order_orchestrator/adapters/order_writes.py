@@ -107,7 +107,8 @@ class OrderWatch:
     async def wait(self, seconds: float) -> Order | None:
         """The order after its next change, or None when the time is over first."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._heard.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
         self._heard.clear()
         return self.order
 
