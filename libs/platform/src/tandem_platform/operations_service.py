@@ -31,7 +31,8 @@ _POLL_S = 0.05
 Count = Callable[[], Awaitable[int]]
 
 
-async def _none() -> int:
+async def no_count() -> int:
+    """The figure of a service without sagas or commands."""
     return 0
 
 
@@ -48,8 +49,8 @@ class OperationsParts:
     writes: IdempotentWrites
     page_tokens: PageTokens
     health: Health
-    active_sagas: Count = _none
-    pending_commands: Count = _none
+    active_sagas: Count = no_count
+    pending_commands: Count = no_count
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

@@ -9,15 +9,15 @@ from tandem_platform.consumer import Consumer, ConsumerParts, ConsumerRunner
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.journal_reader import JournalClient, JournalServicer
 from tandem_platform.journal_store import JournalStore
-from tandem_platform.operations_service import Count, OperationsParts, OperationsServicer
+from tandem_platform.operations_service import (
+    Count,
+    OperationsParts,
+    OperationsServicer,
+    no_count,
+)
 from tandem_platform.process import Runtime
 
 PURGE_INTERVAL_S = 600.0
-
-
-async def no_count() -> int:
-    """The figure of a service without sagas or commands."""
-    return 0
 
 
 def consumer_runners(runtime: Runtime, consumers: Mapping[str, Consumer]) -> list[ConsumerRunner]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.common.v1.money_pb2 import Money
 from tandem.finance.v1 import journal_pb2 as wire
+from tandem_platform.timestamps import to_time as to_time
 
 from tandem_finance_posting.application.ports import EventOutcome
 from tandem_finance_posting.domain.journal import Journal, JournalLine
@@ -31,13 +31,6 @@ class Numbered(Protocol):
     def trace_id(self) -> str:
         """Its trace."""
         ...
-
-
-def to_time(value: datetime) -> Timestamp:
-    """An instant."""
-    stamp = Timestamp()
-    stamp.FromDatetime(value.astimezone(UTC))
-    return stamp
 
 
 def to_journal(item: Numbered, recorded_at: datetime) -> wire.Journal:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
-from tandem_core.errors import FieldViolation, ValidationFailed
+from tandem_platform.timestamps import from_time as from_time
 
 from tandem_inventory_availability.adapters.wire.stock_mapping import to_time
 from tandem_inventory_availability.application.apply_disposition import ApplyDisposition
@@ -136,14 +135,6 @@ def from_disposition(
     has_time = request.HasField("disposition_time")
     decided_at = from_time(request.disposition_time) if has_time else None
     return ApplyDisposition(tenant, request.return_ref, lines, decided_at, origin)
-
-
-def from_time(message: Timestamp) -> datetime:
-    """The instant of a message, in UTC. Raises ValidationFailed for one outside of the calendar."""
-    try:
-        return message.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValidationFailed([FieldViolation("time", str(error))]) from error
 
 
 def _disposition(number: int, value: int) -> Disposition:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.inventory.v1 import stock_position_pb2 as wire
+from tandem_platform.timestamps import to_time as to_time
 
 from tandem_inventory_availability.domain.stock_position import Bucket, LedgerEntry, StockPosition
-
-
-def to_time(instant: datetime) -> Timestamp:
-    """The instant as a message."""
-    message = Timestamp()
-    message.FromDatetime(instant)
-    return message
 
 
 def to_stock_position(position: StockPosition) -> wire.StockPosition:

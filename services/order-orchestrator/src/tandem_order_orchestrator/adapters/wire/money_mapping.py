@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.common.v1.external_ref_pb2 import ExternalRef as ExternalRefMessage
 from tandem.common.v1.money_pb2 import Money as MoneyMessage
-from tandem_core.errors import CurrencyMismatch, FieldViolation, ValidationFailed
+from tandem_core.errors import CurrencyMismatch
+from tandem_platform.timestamps import from_time as from_time
+from tandem_platform.timestamps import to_time as to_time
 
 from tandem_order_orchestrator.domain.draft import ExternalRef
 
@@ -34,18 +33,3 @@ def to_ref(ref: ExternalRef) -> ExternalRefMessage:
 def from_ref(message: ExternalRefMessage) -> ExternalRef:
     """An external reference."""
     return ExternalRef(message.system, message.type, message.id)
-
-
-def to_time(value: datetime) -> Timestamp:
-    """An instant."""
-    stamp = Timestamp()
-    stamp.FromDatetime(value.astimezone(UTC))
-    return stamp
-
-
-def from_time(stamp: Timestamp) -> datetime:
-    """An instant in UTC. Raises ValidationFailed for one outside of the calendar."""
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValidationFailed([FieldViolation("time", str(error))]) from error

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tandem.common.v1.money_pb2 import Money
 from tandem.reconciliation.v1 import reconciliation_exception_pb2 as wire
 from tandem.reconciliation.v1.reconciliation_service_pb2 import CheckpointRun as RunMessage
+from tandem_platform.timestamps import to_time as to_time
 
 from tandem_reconciliation.application.ports import CheckpointRun
 from tandem_reconciliation.domain.exception_case import ExceptionCase
 
 _Exception = wire.ReconciliationException
-
-
-def to_time(value: datetime) -> Timestamp:
-    """An instant."""
-    stamp = Timestamp()
-    stamp.FromDatetime(value.astimezone(UTC))
-    return stamp
 
 
 def to_exception(case: ExceptionCase) -> wire.ReconciliationException:
