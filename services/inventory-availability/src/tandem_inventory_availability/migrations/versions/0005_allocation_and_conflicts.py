@@ -1,0 +1,8 @@
+"""Allocation plans, leases and conflict cases."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
