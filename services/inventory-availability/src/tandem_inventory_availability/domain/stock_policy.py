@@ -191,7 +191,7 @@ class StockPolicy:
         """Units not trusted any more: ceil(rate x time since the source went stale)."""
         if stale_at is None or now <= stale_at or not self.haircut_rules:
             return 0
-        late_s = -int(-(now - stale_at).total_seconds() // 1)
+        late_s = -((stale_at - now) // timedelta(seconds=1))
         rates = (
             rule.units_per_day
             for rule in self.haircut_rules
