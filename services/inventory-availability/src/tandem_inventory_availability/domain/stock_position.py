@@ -20,6 +20,9 @@ class Bucket(StrEnum):
     QUALITY_HOLD = "QUALITY_HOLD"
     DAMAGED = "DAMAGED"
     RETURN_PENDING = "RETURN_PENDING"
+    REFURBISH = "REFURBISH"
+    PICKED = "PICKED"
+    IN_TRANSIT = "IN_TRANSIT"
 
 
 @dataclass(frozen=True, order=True)
@@ -68,7 +71,10 @@ class StockPosition:
 
     ``soft`` holds everything held, ``soft_expired`` the part whose time is over at the moment the
     position was read: it no longer counts, whether or not the sweeper has been by.
+    ``leased`` and ``leased_expired`` do the same for leases of offline sellers.
     ``local_net`` is what our own movements did to sellable stock since the source last counted.
+    ``backordered`` are claimed units that a policy allowed below zero; ``stale_at`` is the moment
+    from which the source counts as silent; ``in_conflict`` says that a conflict case is open.
     """
 
     key: StockKey
@@ -77,11 +83,16 @@ class StockPosition:
     soft: int = 0
     soft_expired: int = 0
     unsettled: int = 0
+    leased: int = 0
+    leased_expired: int = 0
+    backordered: int = 0
     local_net: int = 0
     position: int = 0
     version: int = 0
     gap: bool = False
     source_at: datetime | None = None
+    stale_at: datetime | None = None
+    in_conflict: bool = False
     entries: list[LedgerEntry] = field(default_factory=list)
 
     @property
@@ -95,9 +106,20 @@ class StockPosition:
         return self.soft - self.soft_expired
 
     @property
+    def leased_live(self) -> int:
+        """Units of leases that have not expired and are not used."""
+        return self.leased - self.leased_expired
+
+    @property
     def free(self) -> int:
         """On hand less all claims; negative when claims outrun the stock."""
-        return self.on_hand - self.hard - self.soft_live - self.unsettled
+        claimed = self.hard + self.soft_live + self.unsettled + self.leased_live
+        return self.on_hand - claimed
+
+    @property
+    def deficit(self) -> int:
+        """Claimed units nothing stands behind; those a policy allowed below zero are no deficit."""
+        return max(0, -(self.free + self.backordered))
 
     @property
     def available(self) -> int:

@@ -46,17 +46,23 @@ _EXPIRED = text(f"""
 """)
 _SAVE = text(f"""
     UPDATE stock_position AS p SET on_hand = n.on_hand, quality_hold = n.quality_hold,
-        damaged = n.damaged, return_pending = n.return_pending, hard = n.hard, soft = n.soft,
-        unsettled = n.unsettled, local_net = n.local_net, position = n.position,
-        version = n.version, gap = n.gap, source_at = n.source_at
+        damaged = n.damaged, return_pending = n.return_pending, refurbish = n.refurbish,
+        picked = n.picked, in_transit = n.in_transit, hard = n.hard, soft = n.soft,
+        unsettled = n.unsettled, leased = n.leased, backordered = n.backordered,
+        local_net = n.local_net, position = n.position, version = n.version, gap = n.gap,
+        in_conflict = n.in_conflict, source_at = n.source_at, stale_at = n.stale_at
     FROM (SELECT * FROM ROWS FROM ({KEYS}, unnest(CAST(:on_hand AS bigint[]),
             CAST(:quality_hold AS bigint[]), CAST(:damaged AS bigint[]),
-            CAST(:return_pending AS bigint[]), CAST(:hard AS bigint[]), CAST(:soft AS bigint[]),
-            CAST(:unsettled AS bigint[]), CAST(:local_net AS bigint[]),
+            CAST(:return_pending AS bigint[]), CAST(:refurbish AS bigint[]),
+            CAST(:picked AS bigint[]), CAST(:in_transit AS bigint[]), CAST(:hard AS bigint[]),
+            CAST(:soft AS bigint[]), CAST(:unsettled AS bigint[]), CAST(:leased AS bigint[]),
+            CAST(:backordered AS bigint[]), CAST(:local_net AS bigint[]),
             CAST(:position AS bigint[]), CAST(:version AS bigint[]), CAST(:gap AS boolean[]),
-            CAST(:source_at AS timestamptz[]))))
-        AS n (tenant, sku, location, on_hand, quality_hold, damaged, return_pending, hard, soft,
-              unsettled, local_net, position, version, gap, source_at)
+            CAST(:in_conflict AS boolean[]), CAST(:source_at AS timestamptz[]),
+            CAST(:stale_at AS timestamptz[]))))
+        AS n (tenant, sku, location, on_hand, quality_hold, damaged, return_pending, refurbish,
+              picked, in_transit, hard, soft, unsettled, leased, backordered, local_net, position,
+              version, gap, in_conflict, source_at, stale_at)
     WHERE p.tenant = n.tenant AND p.sku = n.sku AND p.location = n.location
 """)
 _LEDGER = text(f"""
@@ -72,7 +78,24 @@ BUCKET_COLUMNS = {
     Bucket.QUALITY_HOLD: "quality_hold",
     Bucket.DAMAGED: "damaged",
     Bucket.RETURN_PENDING: "return_pending",
+    Bucket.REFURBISH: "refurbish",
+    Bucket.PICKED: "picked",
+    Bucket.IN_TRANSIT: "in_transit",
 }
+_FIGURES = (
+    "hard",
+    "soft",
+    "unsettled",
+    "leased",
+    "backordered",
+    "local_net",
+    "position",
+    "version",
+    "gap",
+    "in_conflict",
+    "source_at",
+    "stale_at",
+)
 
 
 def key_columns(keys: Collection[StockKey]) -> dict[str, object]:
@@ -110,14 +133,7 @@ def to_position(row: object) -> StockPosition:
     return StockPosition(
         key=StockKey(values["tenant"], values["sku"], values["location"]),
         buckets={bucket: values[column] for bucket, column in BUCKET_COLUMNS.items()},
-        hard=values["hard"],
-        soft=values["soft"],
-        unsettled=values["unsettled"],
-        local_net=values["local_net"],
-        position=values["position"],
-        version=values["version"],
-        gap=values["gap"],
-        source_at=values["source_at"],
+        **{name: values[name] for name in _FIGURES},
     )
 
 
@@ -130,9 +146,8 @@ async def save_positions(
     columns = key_columns([p.key for p in positions])
     for bucket, column in BUCKET_COLUMNS.items():
         columns[column] = [p.buckets.get(bucket, 0) for p in positions]
-    for name in ("hard", "soft", "unsettled", "local_net", "position", "version", "gap"):
+    for name in _FIGURES:
         columns[name] = [getattr(p, name) for p in positions]
-    columns["source_at"] = [p.source_at for p in positions]
     await connection.execute(_SAVE, columns)
     await _write_ledger(connection, [entry for p in positions for entry in p.entries], now)
 
