@@ -79,7 +79,7 @@ def node_terms(
         hard=position.hard,
         soft=position.soft_live,
         unsettled=position.unsettled,
-        leased=position.leased,
+        leased=position.leased_live,
         safety=policy.safety(sku, location, mode, now),
         haircut=policy.haircut(sku, location, position.stale_at, now),
         eligible=policy.eligible(location, mode, now),

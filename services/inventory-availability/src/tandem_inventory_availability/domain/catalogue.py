@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -15,11 +16,15 @@ class LocationKind(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """Something that can be stocked; ``quantity_scale`` is the decimals of its minor unit."""
+    """Something that can be stocked; ``quantity_scale`` is the decimals of its minor unit.
+
+    With ``components`` (SKU and units of each) it is a bundle: it has no stock of its own.
+    """
 
     sku: str
     title: str
     quantity_scale: int
+    components: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
         """Creates or updates items."""
         tenant = current_caller().tenant
         _each_once([item.sku for item in request.items], "items[{}].sku")
-        items = [Item(x.sku, x.title, x.quantity_scale) for x in request.items]
+        items = [_from_item(number, item) for number, item in enumerate(request.items)]
 
         async def put(uow: UnitOfWork) -> api.PutItemsResponse:
             changed = await catalogue_rows.put_items(uow.connection, tenant, items)
@@ -47,7 +47,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
             found = await catalogue_rows.items(connection, current_caller().tenant, after, rows + 1)
         more = len(found) > rows
         return api.ListItemsResponse(
-            items=[api.Item(**vars(item)) for item in found[:rows]],
+            items=[_to_item(item) for item in found[:rows]],
             next_page_token=self._token(found[rows - 1].sku, request) if more else "",
         )
 
@@ -96,6 +96,24 @@ def _each_once(names: Sequence[str], field: str) -> None:
     ]
     if violations:
         raise ValidationFailed(violations)
+
+
+def _from_item(number: int, message: api.Item) -> Item:
+    _each_once([x.sku for x in message.components], f"items[{number}].components[{{}}].sku")
+    components = {component.sku: component.quantity for component in message.components}
+    return Item(message.sku, message.title, message.quantity_scale, components)
+
+
+def _to_item(item: Item) -> api.Item:
+    return api.Item(
+        sku=item.sku,
+        title=item.title,
+        quantity_scale=item.quantity_scale,
+        components=[
+            api.BundleComponent(sku=sku, quantity=quantity)
+            for sku, quantity in sorted(item.components.items())
+        ],
+    )
 
 
 def _from_location(message: api.Location) -> Location:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tandem_inventory_availability.adapters.postgres.policy_rows import next_version
 from tandem_inventory_availability.domain.catalogue import Item, Location, LocationKind
+from tandem_inventory_availability.domain.errors import SkuUnknown
+from tandem_inventory_availability.domain.policy_errors import BundleNested
 
 _PUT_ITEMS = text("""
     INSERT INTO item AS i (tenant, sku, title, quantity_scale)
@@ -30,8 +34,34 @@ _PUT_LOCATIONS = text("""
               IS DISTINCT FROM (excluded.kind, excluded.title, excluded.priority, excluded.ships)
 """)
 _ITEMS = text("""
-    SELECT sku, title, quantity_scale FROM item
+    SELECT sku, title, quantity_scale, COALESCE((
+        SELECT jsonb_object_agg(component, ratio) FROM bundle_component AS b
+        WHERE b.tenant = i.tenant AND b.bundle = i.sku), '{}')
+    FROM item AS i
     WHERE tenant = :tenant AND sku COLLATE "C" > :after ORDER BY sku COLLATE "C" LIMIT :rows
+""")
+_DROP_COMPONENTS = text("""
+    DELETE FROM bundle_component AS b
+    WHERE b.tenant = :tenant AND b.bundle = ANY(:skus) AND NOT EXISTS (
+        SELECT FROM unnest(CAST(:bundles AS text[]), CAST(:components AS text[]),
+                           CAST(:ratios AS bigint[])) AS n (bundle, component, ratio)
+        WHERE n.bundle = b.bundle AND n.component = b.component AND n.ratio = b.ratio)
+""")
+_PUT_COMPONENTS = text("""
+    INSERT INTO bundle_component (tenant, bundle, component, ratio)
+    SELECT :tenant, bundle, component, ratio
+    FROM unnest(CAST(:bundles AS text[]), CAST(:components AS text[]), CAST(:ratios AS bigint[]))
+         AS n (bundle, component, ratio) ORDER BY bundle, component ON CONFLICT DO NOTHING
+""")
+_UNKNOWN_COMPONENT = text("""
+    SELECT b.bundle, b.component FROM bundle_component AS b
+    WHERE b.tenant = :tenant AND b.bundle = ANY(:skus) AND NOT EXISTS (
+        SELECT FROM item AS i WHERE i.tenant = b.tenant AND i.sku = b.component) LIMIT 1
+""")
+_NESTED = text("""
+    SELECT b.bundle, b.component FROM bundle_component AS b
+    JOIN bundle_component AS inner_b ON inner_b.tenant = b.tenant AND inner_b.bundle = b.component
+    WHERE b.tenant = :tenant AND (b.bundle = ANY(:skus) OR b.component = ANY(:skus)) LIMIT 1
 """)
 _LOCATIONS = text("""
     SELECT id, kind, title, priority, ships FROM location
@@ -40,7 +70,7 @@ _LOCATIONS = text("""
 
 
 async def put_items(connection: AsyncConnection, tenant: str, items: Sequence[Item]) -> int:
-    """Writes items; how many were new or changed."""
+    """Writes items; how many were new or changed. Raises SkuUnknown, BundleNested."""
     result = await connection.execute(
         _PUT_ITEMS,
         {
@@ -50,7 +80,38 @@ async def put_items(connection: AsyncConnection, tenant: str, items: Sequence[It
             "scales": [item.quantity_scale for item in items],
         },
     )
-    return result.rowcount
+    changed = await _put_components(connection, tenant, items)
+    return max(result.rowcount, changed)
+
+
+async def _put_components(connection: AsyncConnection, tenant: str, items: Sequence[Item]) -> int:
+    """Writes what bundles consist of; how many bundles changed."""
+    parts = [(item.sku, sku, ratio) for item in items for sku, ratio in item.components.items()]
+    arguments = {
+        "tenant": tenant,
+        "skus": [item.sku for item in items],
+        "bundles": [part[0] for part in parts],
+        "components": [part[1] for part in parts],
+        "ratios": [part[2] for part in parts],
+    }
+    dropped = (await connection.execute(_DROP_COMPONENTS, arguments)).rowcount
+    added = (await connection.execute(_PUT_COMPONENTS, arguments)).rowcount
+    if not dropped and not added:
+        return 0
+    # Bundles are part of the policy; its row is locked, so no two puts nest bundles in each other.
+    await next_version(connection, tenant)
+    await _check_components(connection, arguments)
+    return len({part[0] for part in parts}) or 1
+
+
+async def _check_components(connection: AsyncConnection, arguments: dict[str, Any]) -> None:
+    places = {sku: number for number, sku in enumerate(arguments["skus"])}
+    unknown = (await connection.execute(_UNKNOWN_COMPONENT, arguments)).first()
+    if unknown is not None:
+        raise SkuUnknown(unknown[1], f"items[{places[unknown[0]]}].components")
+    nested = (await connection.execute(_NESTED, arguments)).first()
+    if nested is not None:
+        raise BundleNested(bundle=nested[0], component=nested[1])
 
 
 async def put_locations(
@@ -68,6 +129,8 @@ async def put_locations(
             "ships": [location.ships for location in locations],
         },
     )
+    if result.rowcount:
+        await next_version(connection, tenant)
     return result.rowcount
 
 
