@@ -8,18 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem_core.errors import DomainError
+from tandem_inventory_availability.domain.catalogue import LocationKind
 from tandem_inventory_availability.domain.errors import InsufficientStock, SkuUnknown
 from tandem_inventory_availability.domain.local_movements import SoldLine, record_sale
+from tandem_inventory_availability.domain.policy_rules import LocationPolicy
 from tandem_inventory_availability.domain.reservation import (
     LIVE,
     OwnerKey,
     Reservation,
-    ReservationLine,
     ReservationState,
 )
-from tandem_inventory_availability.domain.reserving import confirm, release, reserve, settle, ship
+from tandem_inventory_availability.domain.reservation_changes import confirm, release
+from tandem_inventory_availability.domain.reservation_line import LineQuantity, ReservationLine
+from tandem_inventory_availability.domain.reserving import reserve
 from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey
+from tandem_inventory_availability.domain.shipping import settle, ship
 from tandem_inventory_availability.domain.stock_book import StockBook
+from tandem_inventory_availability.domain.stock_policy import StockPolicy
 from tandem_inventory_availability.domain.stock_position import (
     Bucket,
     Movement,
@@ -32,7 +37,8 @@ A, B = StockKey("t", "TEE", "DC"), StockKey("t", "CAP", "DC")
 
 
 def stocked(quantity: int = 10, now: datetime = NOW) -> StockBook:
-    book = StockBook(now)
+    dc = LocationPolicy("DC", LocationKind.DISTRIBUTION_CENTRE, 1, ships=True)
+    book = StockBook(now, {"t": StockPolicy(locations={"DC": dc})})
     for key in (A, B):
         book.positions[key] = StockPosition(key, {Bucket.SELLABLE: quantity})
         book.known_skus.add((key.tenant, key.sku))
@@ -138,7 +144,7 @@ class Trader:
                 self.book.lapsed(reservation)
         for key, position in self.book.positions.items():
             position.soft_expired = sum(
-                r.open_by_key().get(key, 0)
+                r.claimed().get(key, 0)
                 for r in self.book.reservations.values()
                 if r.state is ReservationState.HELD and r.expired(self.book.now)
             )
@@ -161,9 +167,10 @@ class Trader:
             confirm(self.book, "t", name)
         elif what == "release":
             units = int(values[0])  # type: ignore[call-overload]  # drawn as int
-            release(self.book, "t", name, {"0": units} if units else {})
+            release(self.book, "t", name, [LineQuantity("0", units)] if units else [])
         elif what == "ship":
-            ship(self.book, "t", name, f"S-{name}", {"0": int(values[0])})  # type: ignore[call-overload]  # drawn as int
+            shipped = [LineQuantity("0", int(values[0]))]  # type: ignore[call-overload]  # drawn as int
+            ship(self.book, "t", name, f"S-{name}", shipped)
         elif what == "depart":
             # Goods leave only when they were picked for an order: at most what it claims.
             gone = self.left.get(name, 0)
@@ -217,7 +224,7 @@ def test_release_after_reserve_gives_everything_back(quantity: int, ttl_s: int) 
     book = stocked()
     before = figures(book)
     reserve(book, wanted("r", (A, quantity), (B, 1), ttl_s=ttl_s))
-    released = release(book, "t", "r", {})
+    released = release(book, "t", "r", [])
     assert figures(book) == before
     assert released.state is ReservationState.RELEASED
     assert released not in LIVE
@@ -236,7 +243,7 @@ def test_shipments_and_departures_in_any_order_end_alike_and_never_overstate(
     for place in [n for n in order if n < len(events)]:
         kind, n = events[place]
         if kind == "ship":
-            ship(book, "t", "r", f"S-{n}", {"0": units[n]})
+            ship(book, "t", "r", f"S-{n}", [LineQuantity("0", units[n])])
         else:
             depart(book, A, f"S-{n}", units[n])
         assert book.positions[A].free <= free

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tandem_inventory_availability.application.ports import Needs
 from tandem_inventory_availability.domain.reservation import Reservation
-from tandem_inventory_availability.domain.reserving import confirm
+from tandem_inventory_availability.domain.reservation_changes import confirm
 from tandem_inventory_availability.domain.stock_book import Origin, StockBook
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tandem_inventory_availability.domain.errors import InsufficientStock
 from tandem_inventory_availability.domain.reservation import OwnerKey, Reservation
+from tandem_inventory_availability.domain.reservation_line import Place
 from tandem_inventory_availability.domain.signal_book import SignalBook
 from tandem_inventory_availability.domain.stock_book import BookedLine, Origin, StockBook
 from tandem_inventory_availability.domain.stock_position import StockKey, StockPosition
@@ -23,6 +24,12 @@ class Needs:
     """The rows a command decides on. Positions of named reservations and owners come along."""
 
     keys: tuple[StockKey, ...] = ()
+    places: tuple[Place, ...] = ()
+    """What lines claim; bundles come with their components, groups with their members."""
+    targets: tuple[tuple[str, str, str], ...] = ()
+    """Tenant, reservation and location: the SKUs of the reservation there."""
+    channel: str = ""
+    """Whose quotas a claim draws on; those of named reservations come along."""
     owners: tuple[OwnerKey, ...] = ()
     reservations: tuple[tuple[str, str], ...] = ()
     shipments: tuple[tuple[str, str], ...] = ()

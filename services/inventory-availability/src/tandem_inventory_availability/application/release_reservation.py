@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tandem_inventory_availability.application.ports import Needs
 from tandem_inventory_availability.domain.reservation import Reservation
-from tandem_inventory_availability.domain.reserving import release
+from tandem_inventory_availability.domain.reservation_changes import release
+from tandem_inventory_availability.domain.reservation_line import LineQuantity
 from tandem_inventory_availability.domain.stock_book import Origin, StockBook
 
 
 @dataclass(frozen=True)
 class ReleaseReservation:
-    """Units by line id; none for everything."""
+    """Units by line; none for everything."""
 
     tenant: str
     reservation_id: str
-    quantities: Mapping[str, int]
+    quantities: tuple[LineQuantity, ...] = ()
     origin: Origin = field(default_factory=dict)
 
     def needs(self) -> Needs:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tandem_inventory_availability.application.ports import Needs
 from tandem_inventory_availability.domain.reservation import Reservation
-from tandem_inventory_availability.domain.reserving import ship
+from tandem_inventory_availability.domain.reservation_line import LineQuantity
+from tandem_inventory_availability.domain.shipping import ship
 from tandem_inventory_availability.domain.stock_book import Origin, StockBook
 
 
 @dataclass(frozen=True)
 class SettleShipment:
-    """Units by line id that left under ``shipment_ref``."""
+    """Units by line that left under ``shipment_ref``."""
 
     tenant: str
     reservation_id: str
     shipment_ref: str
-    quantities: Mapping[str, int]
+    quantities: tuple[LineQuantity, ...]
     origin: Origin = field(default_factory=dict)
 
     def needs(self) -> Needs:

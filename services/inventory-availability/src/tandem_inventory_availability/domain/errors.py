@@ -4,6 +4,14 @@ DomainError
 ├── InsufficientStock       INSUFFICIENT_STOCK
 ├── SkuUnknown              SKU_UNKNOWN
 ├── LocationUnknown         LOCATION_UNKNOWN
+├── GroupUnknown            GROUP_UNKNOWN
+├── GroupNotEligible        GROUP_NOT_ELIGIBLE
+├── PositionMoved           POSITION_MOVED
+├── ReservationChanged      RESERVATION_CHANGED
+├── HoldLimitReached        HOLD_LIMIT
+├── OwnerBusy               OWNER_BUSY
+├── BucketEmpty             BUCKET_EMPTY
+├── StockBusy               STOCK_BUSY
 ├── ReservationStateWrong   RESERVATION_STATE
 ├── ReservationLineNotOpen  RESERVATION_LINE
 ├── SignalConflict          SIGNAL_CONFLICT
@@ -28,6 +36,7 @@ class Short:
     location: str
     requested: int
     available: int
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,83 @@ class LocationUnknown(DomainError):
     reason: ClassVar[str] = "LOCATION_UNKNOWN"
     location: str
     field: str
+
+
+@dataclass(eq=False)
+class GroupUnknown(DomainError):
+    """There is no such sourcing group now."""
+
+    reason: ClassVar[str] = "GROUP_UNKNOWN"
+    group: str
+    field: str
+
+
+@dataclass(eq=False)
+class GroupNotEligible(DomainError):
+    """The group does not serve the channel or mode, or the location is no member."""
+
+    reason: ClassVar[str] = "GROUP_NOT_ELIGIBLE"
+    group: str
+    field: str
+
+
+@dataclass(eq=False)
+class PositionMoved(DomainError):
+    """Stock moved since the caller planned."""
+
+    reason: ClassVar[str] = "POSITION_MOVED"
+    sku: str
+    location: str
+    expected: int
+    actual: int
+
+
+@dataclass(eq=False)
+class ReservationChanged(DomainError):
+    """The reservation changed since the caller read it."""
+
+    reason: ClassVar[str] = "RESERVATION_CHANGED"
+    reservation_id: str
+    expected: int
+    actual: int
+
+
+@dataclass(eq=False)
+class HoldLimitReached(DomainError):
+    """The hold was extended as often, or lasts as long, as its rule allows."""
+
+    reason: ClassVar[str] = "HOLD_LIMIT"
+    reservation_id: str
+    limit: str
+
+
+@dataclass(eq=False)
+class OwnerBusy(DomainError):
+    """The owner holds another reservation."""
+
+    reason: ClassVar[str] = "OWNER_BUSY"
+    owner_id: str
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class BucketEmpty(DomainError):
+    """Fewer units are in a state than shall leave it."""
+
+    reason: ClassVar[str] = "BUCKET_EMPTY"
+    sku: str
+    location: str
+    bucket: str
+    requested: int
+    held: int
+
+
+@dataclass(eq=False)
+class StockBusy(DomainError):
+    """Rows changed under the decision more often than it tries again; nothing was done."""
+
+    reason: ClassVar[str] = "STOCK_BUSY"
+    resource: str
 
 
 @dataclass(eq=False)

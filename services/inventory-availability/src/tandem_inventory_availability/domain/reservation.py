@@ -8,12 +8,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
-from tandem_inventory_availability.domain.errors import (
-    ReservationLineNotOpen,
-    ReservationStateWrong,
+from tandem_inventory_availability.domain.errors import ReservationStateWrong
+from tandem_inventory_availability.domain.policy_rules import FulfilmentMode
+from tandem_inventory_availability.domain.reservation_line import (
+    GroupKey,
+    LineKey,
+    Place,
+    ReservationLine,
+    each_with,
 )
 from tandem_inventory_availability.domain.stock_position import StockKey
+
+P = TypeVar("P", StockKey, GroupKey, Place)
 
 
 class ReservationState(StrEnum):
@@ -39,24 +47,6 @@ class OwnerKey:
 
 
 @dataclass(frozen=True)
-class ReservationLine:
-    """A claim on one SKU at one location."""
-
-    line_id: str
-    sku: str
-    location: str
-    quantity: int
-    released: int = 0
-    shipped: int = 0
-    settled: int = 0
-
-    @property
-    def open(self) -> int:
-        """Units still claimed and not shipped."""
-        return self.quantity - self.released - self.shipped
-
-
-@dataclass(frozen=True)
 class Reservation:
     """A claim with its lines. Without ``expires_at`` it has no end."""
 
@@ -68,6 +58,14 @@ class Reservation:
     version: int
     lines: tuple[ReservationLine, ...]
     created_at: datetime
+    extensions: int = 0
+    mode: FulfilmentMode | None = None
+    step: str = ""
+
+    @property
+    def tenant(self) -> str:
+        """Whose stock it claims."""
+        return self.owner.tenant
 
     @property
     def soft(self) -> bool:
@@ -75,13 +73,17 @@ class Reservation:
         return self.expires_at is not None
 
     @property
-    def keys(self) -> list[StockKey]:
-        """Positions it claims."""
-        return [self.key_of(line) for line in self.lines]
+    def places(self) -> list[Place]:
+        """Positions and groups it claims."""
+        return [line.place(self.tenant) for line in self.lines]
 
     def key_of(self, line: ReservationLine) -> StockKey:
-        """The position of a line."""
-        return StockKey(self.owner.tenant, line.sku, line.location)
+        """The position of a line that names its location."""
+        return StockKey(self.tenant, line.sku, line.location)
+
+    def key_of_line(self, key: LineKey) -> StockKey:
+        """The position a line's key names."""
+        return StockKey(self.tenant, key.sku, key.location)
 
     def expired(self, now: datetime) -> bool:
         """True when its time is over, told by the clock and not by the sweeper."""
@@ -90,9 +92,13 @@ class Reservation:
         over = self.expires_at is not None and self.expires_at <= now
         return self.state is ReservationState.HELD and over
 
-    def open_by_key(self) -> dict[StockKey, int]:
-        """Units it claims and has not shipped, by position."""
-        return summed((self.key_of(line), line.open) for line in self.lines)
+    def claimed(self) -> dict[Place, int]:
+        """Units of stock on hand it claims and has not shipped, by place."""
+        return summed((line.place(self.tenant), line.on_hand) for line in self.lines)
+
+    def backordered(self) -> dict[StockKey, int]:
+        """Of those, the ones allowed below zero."""
+        return summed((self.key_of(x), x.backordered) for x in self.lines if x.backordered)
 
     def confirmed(self) -> Reservation:
         """Without an end."""
@@ -102,47 +108,47 @@ class Reservation:
         """Its time is over."""
         return self._next(state=ReservationState.EXPIRED)
 
-    def released(self, quantities: Mapping[str, int]) -> Reservation:
-        """Gives back units by line id. Raises ReservationLineNotOpen."""
-        self._check_open(quantities)
-        lines = [
-            replace(line, released=line.released + quantities.get(line.line_id, 0))
-            for line in self.lines
-        ]
-        return self._with_lines(lines)
+    def extended(self, ends: datetime) -> Reservation:
+        """With a later end."""
+        return self._next(expires_at=ends, extensions=self.extensions + 1)
 
-    def shipped(self, quantities: Mapping[str, int]) -> Reservation:
-        """Marks units as shipped. Raises ReservationLineNotOpen, ReservationStateWrong."""
+    def owned_by(self, owner: OwnerKey) -> Reservation:
+        """With another owner."""
+        return self._next(owner=owner)
+
+    def released(self, quantities: Mapping[LineKey, int]) -> Reservation:
+        """Gives back units, chosen before."""
+        pairs = each_with(self.lines, quantities)
+        return self.with_lines([line.give_back(units) for line, units in pairs])
+
+    def shipped(self, quantities: Mapping[LineKey, int]) -> Reservation:
+        """Marks units as shipped, chosen before. Raises ReservationStateWrong."""
         if self.state in (ReservationState.HELD, ReservationState.EXPIRED):
             raise ReservationStateWrong(self.id, self.state.value)
-        self._check_open(quantities)
-        lines = [
-            replace(line, shipped=line.shipped + quantities.get(line.line_id, 0))
-            for line in self.lines
-        ]
-        return self._with_lines(lines)
+        pairs = each_with(self.lines, quantities)
+        return self.with_lines([line.ship(units) if units else line for line, units in pairs])
 
-    def settled(self, quantities: Mapping[str, int]) -> Reservation:
+    def unshipped(self, quantities: Mapping[LineKey, int]) -> Reservation:
+        """Takes a shipment of units back: they are claimed again."""
+        pairs = each_with(self.lines, quantities)
+        lines = [replace(line, shipped=line.shipped - units) for line, units in pairs]
+        return self._next(state=ReservationState.CONFIRMED, lines=tuple(lines))
+
+    def settled(self, quantities: Mapping[LineKey, int]) -> Reservation:
         """The departure of shipped units is evidenced."""
-        lines = [
-            replace(line, settled=line.settled + quantities.get(line.line_id, 0))
-            for line in self.lines
-        ]
-        return self._with_lines(lines)
+        pairs = each_with(self.lines, quantities)
+        return self.with_lines(
+            [replace(line, settled=line.settled + units) for line, units in pairs]
+        )
 
-    def line(self, line_id: str) -> ReservationLine | None:
-        """A line by its id."""
-        return next((line for line in self.lines if line.line_id == line_id), None)
+    def with_lines(self, lines: Iterable[ReservationLine]) -> Reservation:
+        """With other lines, and the state that follows from them."""
+        lines = tuple(lines)
+        return self._next(state=_state_of(lines, self.state), lines=lines)
 
-    def _check_open(self, quantities: Mapping[str, int]) -> None:
-        for line_id, quantity in quantities.items():
-            line = self.line(line_id)
-            open_units = line.open if line is not None else 0
-            if quantity > open_units:
-                raise ReservationLineNotOpen(line_id, quantity, open_units)
-
-    def _with_lines(self, lines: list[ReservationLine]) -> Reservation:
-        return self._next(state=_state_of(lines, self.state), lines=tuple(lines))
+    def line(self, key: LineKey) -> ReservationLine | None:
+        """A line by its key."""
+        return next((line for line in self.lines if line.key == key), None)
 
     def _next(self, **changes: object) -> Reservation:
         return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]  # fields by name
@@ -159,9 +165,9 @@ def _state_of(lines: Iterable[ReservationLine], before: ReservationState) -> Res
     return ReservationState.CONSUMED if settled == shipped else before
 
 
-def summed(pairs: Iterable[tuple[StockKey, int]]) -> dict[StockKey, int]:
-    """Quantities by position: two lines of one SKU are one demand."""
-    sums: dict[StockKey, int] = {}
-    for key, quantity in pairs:
-        sums[key] = sums.get(key, 0) + quantity
+def summed(pairs: Iterable[tuple[P, int]]) -> dict[P, int]:
+    """Quantities by place: two lines of one SKU are one demand."""
+    sums: dict[P, int] = {}
+    for place, quantity in pairs:
+        sums[place] = sums.get(place, 0) + quantity
     return sums

@@ -1,162 +1,221 @@
-"""The steps of a reservation: each checks everything before it changes anything, so a refused
-command leaves no trace in the batch it shares with others.
+"""Making a reservation: all lines, line by line, or what there is with the rest on supply.
+
+Everything is checked before anything is changed, so a refused command leaves no trace in the batch
+it shares with others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from tandem_core.errors import FieldViolation, ValidationFailed
 
+from tandem_inventory_availability.domain.claiming import claim, take_back
 from tandem_inventory_availability.domain.errors import (
+    GroupNotEligible,
     InsufficientStock,
-    ReservationStateWrong,
+    PositionMoved,
     Short,
 )
-from tandem_inventory_availability.domain.reservation import (
-    Reservation,
-    ReservationState,
-    summed,
+from tandem_inventory_availability.domain.reservation import Reservation
+from tandem_inventory_availability.domain.reservation_line import (
+    GroupKey,
+    Peg,
+    Place,
+    ReservationLine,
 )
-from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey
+from tandem_inventory_availability.domain.room import Demand, Room
+from tandem_inventory_availability.domain.shipping import settle as settle
 from tandem_inventory_availability.domain.stock_book import StockBook
 from tandem_inventory_availability.domain.stock_position import StockKey
+from tandem_inventory_availability.domain.supply_line import peg
 
 MADE = "MADE"
 
 
-def reserve(book: StockBook, wanted: Reservation) -> Reservation:
-    """Claims all lines or none; what the owner held before is replaced.
+class ReserveMode(StrEnum):
+    """What happens when not everything can be claimed."""
 
-    Raises InsufficientStock, SkuUnknown, LocationUnknown, ValidationFailed.
+    ATOMIC = "ATOMIC"
+    PER_LINE = "PER_LINE"
+    FILL_OR_PEG = "FILL_OR_PEG"
+
+
+@dataclass(frozen=True)
+class ExpectedPosition:
+    """A ledger position the caller planned with."""
+
+    key: StockKey
+    position: int
+
+
+def reserve(
+    book: StockBook, wanted: Reservation, how: ReserveMode = ReserveMode.ATOMIC
+) -> Reservation:
+    """Claims lines; what the owner held before is replaced.
+
+    Raises InsufficientStock, QuotaExhausted, SkuUnknown, LocationUnknown, GroupUnknown,
+    GroupNotEligible, ValidationFailed.
     """
     _check_line_ids(wanted)
-    for number, line in enumerate(wanted.lines):
-        book.position(wanted.key_of(line), f"lines[{number}]")
+    check_places(book, wanted.lines, wanted)
     held = book.live_of(wanted.owner)
     # An owner's own hold never stands in its way: it is given back in the same step.
-    own = summed(pair for old in held for pair in old.open_by_key().items())
-    _check_stock(book, wanted.open_by_key(), own)
+    demand = Demand()
     for old in held:
-        _give_back(book, old, {line.line_id: line.open for line in old.lines}, "REPLACED")
-    _claim(book, wanted, 1)
-    return book.step(wanted, MADE)
+        for place, quantity in old.claimed().items():
+            demand.add(place, -quantity)
+    parts = [part for line in wanted.lines for part in components(book, wanted.tenant, line)]
+    lines = _Taking(book, wanted, demand).lines(parts, how)
+    for old in held:
+        take_back(book, old, {line.key: line.open for line in old.lines}, "REPLACED")
+    return book.step(claim(book, replace(wanted, lines=tuple(lines))), MADE)
 
 
-def confirm(book: StockBook, tenant: str, reservation_id: str) -> Reservation:
-    """Takes the end off a hold; an expired one is acquired again.
+def components(book: StockBook, tenant: str, line: ReservationLine) -> list[ReservationLine]:
+    """The lines of a bundle's components, or the line itself."""
+    ratios = book.policy(tenant).bundles.get(line.sku)
+    if not ratios:
+        return [line]
+    return [
+        replace(line, sku=sku, quantity=ratio * line.quantity, bundle=line.sku, ratio=ratio)
+        for sku, ratio in sorted(ratios.items())
+    ]
 
-    Raises NotFound, ReservationStateWrong, InsufficientStock.
+
+def check_places(
+    book: StockBook, lines: Sequence[ReservationLine], reservation: Reservation
+) -> None:
+    """Every place is known and serves the channel and mode of the reservation.
+
+    Raises SkuUnknown, LocationUnknown, GroupUnknown, GroupNotEligible.
     """
-    reservation = book.reservation(tenant, reservation_id)
-    if reservation.state is ReservationState.CONFIRMED:
-        return reservation
-    if reservation.state is ReservationState.EXPIRED:
-        _check_stock(book, reservation.open_by_key(), {})
-    elif reservation.state is ReservationState.HELD:
-        _claim(book, reservation, -1)
-    else:
-        raise ReservationStateWrong(reservation_id, reservation.state.value)
-    confirmed = reservation.confirmed()
-    _claim(book, confirmed, 1)
-    return book.step(confirmed, "CONFIRMED")
+    for number, line in enumerate(lines):
+        field = f"lines[{number}]"
+        for part in components(book, reservation.tenant, line):
+            place = part.place(reservation.tenant)
+            if isinstance(place, StockKey):
+                book.position(place, field)
+            elif not book.group(place, field).serves(reservation.channel, reservation.mode):
+                raise GroupNotEligible(place.group, f"{field}.group")
 
 
-def release(
-    book: StockBook, tenant: str, reservation_id: str, quantities: Mapping[str, int]
-) -> Reservation:
-    """Gives back units by line, or all that is not shipped when none are named.
-
-    Raises NotFound, ReservationLineNotOpen.
-    """
-    reservation = book.reservation(tenant, reservation_id)
-    wanted = quantities or {x.line_id: x.open for x in reservation.lines if x.open}
-    if reservation.state is ReservationState.EXPIRED or not wanted:
-        return reservation
-    return _give_back(book, reservation, wanted, "RELEASED")
+def check_expected(book: StockBook, expected: Sequence[ExpectedPosition]) -> None:
+    """Stock is where the caller planned it. Raises PositionMoved, SkuUnknown, LocationUnknown."""
+    for number, known in enumerate(expected):
+        position = book.position(known.key, f"expected_positions[{number}]")
+        if position.position != known.position:
+            key = known.key
+            raise PositionMoved(key.sku, key.location, known.position, position.position)
 
 
-def ship(
-    book: StockBook,
-    tenant: str,
-    reservation_id: str,
-    shipment_ref: str,
-    quantities: Mapping[str, int],
-) -> Reservation:
-    """Marks units as shipped. They stay claimed until their source says that they left.
+@dataclass
+class _Taking:
+    """Decides what each line gets; adds to the demand what it takes."""
 
-    Raises NotFound, ReservationLineNotOpen, ReservationStateWrong.
-    """
-    reservation = book.reservation(tenant, reservation_id).shipped(quantities)
-    book.step(reservation, "SHIPPED")
-    settled: dict[str, int] = {}
-    for line_id, quantity in quantities.items():
-        line = reservation.line(line_id)
-        if line is None:
-            continue
-        key = reservation.key_of(line)
-        evidence = book.evidence_of(EvidenceKey(shipment_ref, key))
-        departed = evidence.ship(reservation.id, line_id, quantity)
-        position = book.change(key)
-        position.hard -= quantity
-        position.unsettled += quantity - departed
-        if departed:
-            settled[line_id] = departed
-    return book.step(reservation.settled(settled), "SETTLED") if settled else reservation
+    book: StockBook
+    wanted: Reservation
+    demand: Demand
+
+    def lines(self, parts: Sequence[ReservationLine], how: ReserveMode) -> list[ReservationLine]:
+        if how is ReserveMode.ATOMIC:
+            shorts = self._short_of(parts)
+            if shorts:
+                raise InsufficientStock(self.wanted.tenant, shorts)
+            return list(parts)
+        taken = self._each(parts, how)
+        if not any(line.quantity for line in taken):
+            raise InsufficientStock(self.wanted.tenant, [self._short(line) for line in parts])
+        return taken
+
+    def _each(self, parts: Sequence[ReservationLine], how: ReserveMode) -> list[ReservationLine]:
+        taken: list[ReservationLine] = []
+        for line_id in dict.fromkeys(part.line_id for part in parts):
+            line = [part for part in parts if part.line_id == line_id]
+            # A bundle is worth nothing in part: it is never filled up later.
+            if how is ReserveMode.FILL_OR_PEG and not line[0].bundle:
+                taken += [self._filled(part) for part in line]
+            else:
+                taken += self._whole(line)
+        return taken
+
+    def _whole(self, line: Sequence[ReservationLine]) -> list[ReservationLine]:
+        before = replace(self.demand, keys=dict(self.demand.keys), groups=dict(self.demand.groups))
+        if not self._short_of(line):
+            return list(line)
+        self.demand.keys, self.demand.groups = before.keys, before.groups
+        return [replace(part, quantity=0, short=part.quantity) for part in line]
+
+    def _filled(self, line: ReservationLine) -> ReservationLine:
+        place = line.place(self.wanted.tenant)
+        on_hand = min(line.quantity, self._room().of(place))
+        self.demand.add(place, on_hand)
+        left = line.quantity - on_hand
+        pegs, below = self._later(place, left, line)
+        pegged = sum(item.quantity for item in pegs)
+        return replace(
+            line,
+            quantity=on_hand + pegged + below,
+            pegged=pegged,
+            pegs=tuple(pegs),
+            backordered=below,
+            short=left - pegged - below,
+        )
+
+    def _later(self, place: Place, left: int, line: ReservationLine) -> tuple[list[Peg], int]:
+        if isinstance(place, GroupKey) or not left:
+            return [], 0
+        # Lines of one SKU in one call must not be promised the same supply twice.
+        supply = self.book.supply_of(place)
+        pegs = peg(supply, left, line.need_by, self.demand.pegs)
+        for item in pegs:
+            self.demand.pegs[item.supply_line_id] = (
+                self.demand.pegs.get(item.supply_line_id, 0) + item.quantity
+            )
+        left -= sum(item.quantity for item in pegs)
+        below = min(left, self._room().below_zero(place))
+        self.demand.add(place, below)
+        return pegs, below
+
+    def _short_of(self, parts: Sequence[ReservationLine]) -> list[Short]:
+        """Adds up the demand place by place; the places where it is more than there is room."""
+        shorts = []
+        sums: dict[Place, int] = {}
+        for part in parts:
+            place = part.place(self.wanted.tenant)
+            sums[place] = sums.get(place, 0) + part.quantity
+        for place, quantity in sums.items():
+            room = self._room().of(place)
+            if quantity > room:
+                shorts.append(short_at(place, quantity, room))
+            else:
+                self.demand.add(place, quantity)
+        return shorts
+
+    def _short(self, line: ReservationLine) -> Short:
+        place = line.place(self.wanted.tenant)
+        return short_at(place, line.quantity, self._room().of(place))
+
+    def _room(self) -> Room:
+        return Room(self.book, self.demand, self.wanted.mode)
 
 
-def settle(book: StockBook, key: EvidenceKey, quantity: int) -> None:
-    """The source says that units of a shipment left: they are no longer claimed."""
-    claims = book.evidence_of(key).evidence(quantity)
-    for claim in claims:
-        book.change(key.stock).unsettled -= claim.settled
-        reservation = book.reservations[key.stock.tenant, claim.reservation_id]
-        book.step(reservation.settled({claim.line_id: claim.settled}), "SETTLED")
+def short_at(place: Place, quantity: int, room: int) -> Short:
+    """A place with less room than was asked for."""
+    if isinstance(place, GroupKey):
+        return Short(place.sku, "", quantity, room, place.group)
+    return Short(place.sku, place.location, quantity, room)
 
 
 def _check_line_ids(wanted: Reservation) -> None:
-    ids = [line.line_id for line in wanted.lines]
-    violations = [
-        FieldViolation(f"lines[{number}].line_id", "names an earlier line too", "unique")
-        for number, line_id in enumerate(ids)
-        if line_id in ids[:number]
-    ]
+    seen: set[str] = set()
+    violations = []
+    for number, line in enumerate(wanted.lines):
+        if line.line_id in seen:
+            told = "names an earlier line too"
+            violations.append(FieldViolation(f"lines[{number}].line_id", told, "unique"))
+        seen.add(line.line_id)
     if violations:
         raise ValidationFailed(violations)
-
-
-def _check_stock(
-    book: StockBook, demand: Mapping[StockKey, int], own: Mapping[StockKey, int]
-) -> None:
-    shorts = _shorts(book, demand, own)
-    if shorts:
-        raise InsufficientStock(next(iter(demand)).tenant, shorts)
-
-
-def _shorts(
-    book: StockBook, demand: Mapping[StockKey, int], own: Mapping[StockKey, int]
-) -> Sequence[Short]:
-    shorts = []
-    for key, quantity in demand.items():
-        free = book.positions[key].free + own.get(key, 0)
-        if quantity > free:
-            shorts.append(Short(key.sku, key.location, quantity, max(0, free)))
-    return shorts
-
-
-def _claim(book: StockBook, reservation: Reservation, sign: int) -> None:
-    for key, quantity in reservation.open_by_key().items():
-        position = book.change(key)
-        if reservation.soft:
-            position.soft += sign * quantity
-        else:
-            position.hard += sign * quantity
-
-
-def _give_back(
-    book: StockBook, reservation: Reservation, quantities: Mapping[str, int], cause: str
-) -> Reservation:
-    released = reservation.released(quantities)
-    _claim(book, reservation, -1)
-    _claim(book, released, 1)
-    return book.step(released, cause)

@@ -42,6 +42,21 @@ class ShipmentEvidence:
         self.claims.append(ShipmentClaim(reservation_id, line_id, quantity, settled))
         return settled
 
+    def reversible(self, reservation_id: str, line_id: str) -> int:
+        """Shipped units of a line whose departure is not evidenced."""
+        return sum(c.shipped - c.settled for c in self._of(reservation_id, line_id))
+
+    def reverse(self, reservation_id: str, line_id: str, quantity: int) -> None:
+        """Takes units of a line out of the shipment; at most the reversible ones."""
+        for claim in self._of(reservation_id, line_id):
+            fewer = min(quantity, claim.shipped - claim.settled)
+            claim.shipped -= fewer
+            quantity -= fewer
+
+    def _of(self, reservation_id: str, line_id: str) -> list[ShipmentClaim]:
+        named = (reservation_id, line_id)
+        return [c for c in self.claims if (c.reservation_id, c.line_id) == named]
+
     def evidence(self, quantity: int) -> list[ShipmentClaim]:
         """Units left; which claims they settle, with only the newly settled units."""
         self.evidenced += quantity

@@ -8,15 +8,24 @@ from datetime import datetime
 
 from tandem_core.errors import NotFound
 
-from tandem_inventory_availability.domain.errors import LocationUnknown, SkuUnknown
+from tandem_inventory_availability.domain.errors import (
+    GroupUnknown,
+    LocationUnknown,
+    SkuUnknown,
+)
+from tandem_inventory_availability.domain.group_claim import GroupClaim
+from tandem_inventory_availability.domain.policy_rules import SourcingGroup
 from tandem_inventory_availability.domain.reservation import (
     LIVE,
     OwnerKey,
     Reservation,
     ReservationState,
 )
+from tandem_inventory_availability.domain.reservation_line import GroupKey, Place
 from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey, ShipmentEvidence
+from tandem_inventory_availability.domain.stock_policy import StockPolicy
 from tandem_inventory_availability.domain.stock_position import StockKey, StockPosition
+from tandem_inventory_availability.domain.supply_line import SupplyLine
 
 Origin = Mapping[str, str]
 """Trace headers of whoever asked for a change."""
@@ -46,7 +55,10 @@ class StockBook:
     """State of a batch at one moment. ``origin`` is set before each command."""
 
     now: datetime
+    policies: dict[str, StockPolicy] = field(default_factory=dict)
     positions: dict[StockKey, StockPosition] = field(default_factory=dict)
+    group_claims: dict[GroupKey, GroupClaim] = field(default_factory=dict)
+    supply: dict[tuple[str, str], SupplyLine] = field(default_factory=dict)
     known_skus: set[tuple[str, str]] = field(default_factory=set)
     reservations: dict[tuple[str, str], Reservation] = field(default_factory=dict)
     live: dict[OwnerKey, set[str]] = field(default_factory=dict)
@@ -55,6 +67,8 @@ class StockBook:
     origin: Origin = field(default_factory=dict)
 
     changed: dict[StockKey, Origin] = field(default_factory=dict)
+    changed_groups: dict[GroupKey, Origin] = field(default_factory=dict)
+    changed_supply: set[tuple[str, str]] = field(default_factory=set)
     steps: list[ReservationStep] = field(default_factory=list)
     newly_booked: list[BookedLine] = field(default_factory=list)
     changed_evidence: set[EvidenceKey] = field(default_factory=set)
@@ -75,6 +89,52 @@ class StockBook:
         if (key.tenant, key.sku) not in self.known_skus:
             raise SkuUnknown(key.sku, f"{prefix}sku")
         raise LocationUnknown(key.location, f"{prefix}location")
+
+    def policy(self, tenant: str) -> StockPolicy:
+        """What the tenant decided, as loaded with the batch."""
+        return self.policies[tenant]
+
+    def group(self, key: GroupKey, place: str) -> SourcingGroup:
+        """A group as it is now; ``place`` is the field that names it.
+
+        Raises SkuUnknown, GroupUnknown.
+        """
+        found = self.policy(key.tenant).group(key.group, self.now)
+        prefix = f"{place}." if place else ""
+        if (key.tenant, key.sku) not in self.known_skus:
+            raise SkuUnknown(key.sku, f"{prefix}sku")
+        if found is None:
+            raise GroupUnknown(key.group, f"{prefix}group")
+        return found
+
+    def claim(self, place: Place, quantity: int, *, soft: bool) -> None:
+        """Claims units of a place, or gives them back when negative."""
+        if not quantity:
+            return
+        claimed = self.change_group(place) if isinstance(place, GroupKey) else self.change(place)
+        if soft:
+            claimed.soft += quantity
+        else:
+            claimed.hard += quantity
+
+    def supply_of(self, key: StockKey) -> list[SupplyLine]:
+        """Supply lines of a position."""
+        return [line for line in self.supply.values() if line.key == key]
+
+    def peg(self, tenant: str, supply_line_id: str, quantity: int) -> None:
+        """Claims units of a supply line, or gives them back when negative.
+
+        A line that was received or cancelled is not there any more: it holds no claims.
+        """
+        line = self.supply.get((tenant, supply_line_id))
+        if line is not None:
+            line.pegged += quantity
+            self.changed_supply.add((tenant, supply_line_id))
+
+    def change_group(self, key: GroupKey) -> GroupClaim:
+        """The claims on a group that are about to change."""
+        self.changed_groups.setdefault(key, self.origin)
+        return self.group_claims.setdefault(key, GroupClaim(key))
 
     def change(self, key: StockKey) -> StockPosition:
         """A position that is about to change."""
@@ -97,10 +157,19 @@ class StockBook:
         """The reservation, expired if its time is over: by the clock, not by the sweeper."""
         if reservation.state is not ReservationState.HELD or not reservation.expired(self.now):
             return reservation
-        for key, quantity in reservation.open_by_key().items():
-            position = self.change(key)
-            position.soft -= quantity
-            position.soft_expired -= quantity
+        for place, quantity in reservation.claimed().items():
+            self.claim(place, -quantity, soft=True)
+            if isinstance(place, GroupKey):
+                self.group_claims[place].soft_expired -= quantity
+            else:
+                self.positions[place].soft_expired -= quantity
+        for key, quantity in reservation.backordered().items():
+            self.positions[key].backordered -= quantity
+            self.positions[key].backordered_expired -= quantity
+        for peg in (peg for line in reservation.lines for peg in line.pegs):
+            self.peg(reservation.tenant, peg.supply_line_id, -peg.quantity)
+            if (line := self.supply.get((reservation.tenant, peg.supply_line_id))) is not None:
+                line.pegged_expired -= peg.quantity
         return self.step(reservation.expired_now(), "EXPIRED")
 
     def step(self, reservation: Reservation, cause: str) -> Reservation:
@@ -108,6 +177,10 @@ class StockBook:
         self._keep(reservation)
         self.steps.append(ReservationStep(reservation, cause, self.origin))
         return reservation
+
+    def disown(self, reservation: Reservation) -> None:
+        """The owner of a reservation gives it away."""
+        self.live.get(reservation.owner, set()).discard(reservation.id)
 
     def evidence_of(self, key: EvidenceKey) -> ShipmentEvidence:
         """The evidence of a shipment's units, which is about to change."""

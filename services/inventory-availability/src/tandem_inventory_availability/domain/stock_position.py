@@ -73,8 +73,9 @@ class StockPosition:
     position was read: it no longer counts, whether or not the sweeper has been by.
     ``leased`` and ``leased_expired`` do the same for leases of offline sellers.
     ``local_net`` is what our own movements did to sellable stock since the source last counted.
-    ``backordered`` are claimed units that a policy allowed below zero; ``stale_at`` is the moment
-    from which the source counts as silent; ``in_conflict`` says that a conflict case is open.
+    ``backordered`` (with its expired part) are claimed units that a policy allowed below zero;
+    ``stale_at`` is the moment from which the source counts as silent; ``in_conflict`` says that a
+    conflict case is open.
     """
 
     key: StockKey
@@ -86,6 +87,7 @@ class StockPosition:
     leased: int = 0
     leased_expired: int = 0
     backordered: int = 0
+    backordered_expired: int = 0
     local_net: int = 0
     position: int = 0
     version: int = 0
@@ -119,7 +121,7 @@ class StockPosition:
     @property
     def deficit(self) -> int:
         """Claimed units nothing stands behind; those a policy allowed below zero are no deficit."""
-        return max(0, -(self.free + self.backordered))
+        return max(0, -(self.free + self.backordered - self.backordered_expired))
 
     @property
     def available(self) -> int:

@@ -78,6 +78,54 @@ class ReservationService(reservation_service_pb2_grpc.ReservationServiceServicer
         answer = await self._writes.reservation(request, command)
         return api.SettleShipmentResponse(reservation=answer.reservation)
 
+    async def AmendReservation(
+        self, request: api.AmendReservationRequest, context: Any
+    ) -> api.AmendReservationResponse:
+        """Other quantities."""
+        command = mapping.from_amend(request, current_caller().tenant, carrier())
+        answer = await self._writes.reservation(request, command)
+        return api.AmendReservationResponse(reservation=answer.reservation)
+
+    async def ExtendReservation(
+        self, request: api.ExtendReservationRequest, context: Any
+    ) -> api.ExtendReservationResponse:
+        """A later end."""
+        command = mapping.from_extend(request, current_caller().tenant, carrier())
+        answer = await self._writes.reservation(request, command)
+        return api.ExtendReservationResponse(reservation=answer.reservation)
+
+    async def PinReservation(
+        self, request: api.PinReservationRequest, context: Any
+    ) -> api.PinReservationResponse:
+        """Units get their location."""
+        command = mapping.from_pin(request, current_caller().tenant, carrier())
+        answer = await self._writes.reservation(request, command)
+        return api.PinReservationResponse(reservation=answer.reservation)
+
+    async def TransferReservationOwner(
+        self, request: api.TransferReservationOwnerRequest, context: Any
+    ) -> api.TransferReservationOwnerResponse:
+        """Another owner."""
+        command = mapping.from_transfer(request, current_caller().tenant, carrier())
+        answer = await self._writes.reservation(request, command)
+        return api.TransferReservationOwnerResponse(reservation=answer.reservation)
+
+    async def ReverseSettlement(
+        self, request: api.ReverseSettlementRequest, context: Any
+    ) -> api.ReverseSettlementResponse:
+        """Units did not leave."""
+        command = mapping.from_reversal(request, current_caller().tenant, carrier())
+        answer = await self._writes.reservation(request, command)
+        return api.ReverseSettlementResponse(reservation=answer.reservation)
+
+    async def RecordReturnReceipt(
+        self, request: api.RecordReturnReceiptRequest, context: Any
+    ) -> api.RecordReturnReceiptResponse:
+        """Returned goods arrived."""
+        command = mapping.from_return_receipt(request, current_caller().tenant, carrier())
+        answer = await self._writes.positions(request, command)
+        return api.RecordReturnReceiptResponse(stock_positions=answer.stock_positions)
+
     async def RecordSale(
         self, request: api.RecordSaleRequest, context: Any
     ) -> api.RecordSaleResponse:

@@ -9,11 +9,15 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tandem_inventory_availability.adapters.postgres.reservation_lines import (
+    from_documents,
+    to_document,
+)
 from tandem_inventory_availability.adapters.postgres.stock_rows import key_columns
+from tandem_inventory_availability.domain.policy_rules import FulfilmentMode
 from tandem_inventory_availability.domain.reservation import (
     OwnerKey,
     Reservation,
-    ReservationLine,
     ReservationState,
 )
 from tandem_inventory_availability.domain.shipment_evidence import (
@@ -32,16 +36,16 @@ _LOCK_OWNERS = text("""
         FROM unnest(CAST(:tenants AS text[]), CAST(:types AS text[]), CAST(:ids AS text[]))
              AS owner (tenant, type, id) ORDER BY 1) AS keys
 """)
-_COLUMNS = """tenant, id::text, owner_type, owner_id, channel, state, expires_at, version,
-              lines::text, created_at"""
+COLUMNS = """tenant, id::text, owner_type, owner_id, channel, state, expires_at, version,
+              lines::text, created_at, extensions, fulfilment_mode, checkout_step"""
 _OF_OWNERS = text(f"""
-    SELECT {_COLUMNS} FROM reservation
+    SELECT {COLUMNS} FROM reservation
     WHERE state IN ('HELD', 'CONFIRMED') AND (tenant, owner_type, owner_id) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:types AS text[]),
                              CAST(:ids AS text[])))
 """)
 _BY_ID = f"""
-    SELECT {_COLUMNS} FROM reservation WHERE (tenant, id) IN (
+    SELECT {COLUMNS} FROM reservation WHERE (tenant, id) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])))
 """
 _SEEN = text(_BY_ID)
@@ -50,13 +54,17 @@ _LOCKED = text(f"{_BY_ID} ORDER BY tenant, id FOR UPDATE")
 # this is the widest statement of the hot path.
 _SAVE = text("""
     INSERT INTO reservation (tenant, id, owner_type, owner_id, channel, state, expires_at, version,
-                             lines, created_at)
-    SELECT tenant, id, owner_type, owner_id, channel, state, expires_at, version, lines, created_at
+                             lines, created_at, extensions, fulfilment_mode, checkout_step)
+    SELECT tenant, id, owner_type, owner_id, channel, state, expires_at, version, lines, created_at,
+           extensions, fulfilment_mode, checkout_step
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
          AS n (tenant text, id uuid, owner_type text, owner_id text, channel text, state text,
-               expires_at timestamptz, version bigint, lines jsonb, created_at timestamptz)
+               expires_at timestamptz, version bigint, lines jsonb, created_at timestamptz,
+               extensions integer, fulfilment_mode text, checkout_step text)
     ON CONFLICT (tenant, id) DO UPDATE SET state = excluded.state,
-        expires_at = excluded.expires_at, version = excluded.version, lines = excluded.lines
+        owner_type = excluded.owner_type, owner_id = excluded.owner_id,
+        expires_at = excluded.expires_at, version = excluded.version, lines = excluded.lines,
+        extensions = excluded.extensions
 """)
 _EVIDENCE = text("""
     SELECT tenant, reference, sku, location, evidenced, claims::text FROM shipment_evidence
@@ -123,8 +131,11 @@ def to_reservation(row: Sequence[Any]) -> Reservation:
         state=ReservationState(row[5]),
         expires_at=row[6],
         version=row[7],
-        lines=tuple(ReservationLine(**line) for line in json.loads(row[8])),
+        lines=from_documents(row[8]),
         created_at=row[9],
+        extensions=row[10],
+        mode=FulfilmentMode(row[11]) if row[11] else None,
+        step=row[12],
     )
 
 
@@ -147,8 +158,11 @@ def _row(reservation: Reservation) -> dict[str, object]:
         "state": reservation.state.value,
         "expires_at": ends.isoformat() if ends else None,
         "version": reservation.version,
-        "lines": [vars(line) for line in reservation.lines],
+        "lines": [to_document(line) for line in reservation.lines],
         "created_at": reservation.created_at.isoformat(),
+        "extensions": reservation.extensions,
+        "fulfilment_mode": reservation.mode or "",
+        "checkout_step": reservation.step,
     }
 
 

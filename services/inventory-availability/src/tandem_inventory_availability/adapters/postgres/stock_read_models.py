@@ -34,10 +34,9 @@ _LEDGER = text("""
     SELECT * FROM ledger_entry WHERE tenant = :tenant AND sku = :sku AND location = :location
       AND position < :before ORDER BY position DESC LIMIT :rows
 """)
-_RESERVATIONS = text("""
-    SELECT tenant, id::text, owner_type, owner_id, channel, state, expires_at, version,
-           lines::text, created_at
-    FROM reservation WHERE tenant = :tenant AND (:owner = '' OR owner_id = :owner)
+_RESERVATIONS = text(f"""
+    SELECT {reservation_rows.COLUMNS} FROM reservation
+    WHERE tenant = :tenant AND (:owner = '' OR owner_id = :owner)
       AND (CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid))
     ORDER BY id DESC LIMIT :rows
 """)

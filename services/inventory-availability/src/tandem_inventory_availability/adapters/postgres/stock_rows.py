@@ -36,14 +36,6 @@ _SKUS = text("""
     SELECT tenant, sku FROM item WHERE (tenant, sku) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:skus AS text[])))
 """)
-_EXPIRED = text(f"""
-    SELECT r.tenant, l.sku, l.location, sum(l.quantity - l.released - l.shipped)::bigint
-    FROM reservation AS r, jsonb_to_recordset(r.lines)
-         AS l (sku text, location text, quantity bigint, released bigint, shipped bigint)
-    WHERE r.state = 'HELD' AND r.expires_at <= :now
-      AND (r.tenant, l.sku, l.location) IN (SELECT * FROM {KEYS})
-    GROUP BY 1, 2, 3
-""")
 _SAVE = text(f"""
     UPDATE stock_position AS p SET on_hand = n.on_hand, quality_hold = n.quality_hold,
         damaged = n.damaged, return_pending = n.return_pending, refurbish = n.refurbish,
@@ -108,23 +100,38 @@ def key_columns(keys: Collection[StockKey]) -> dict[str, object]:
 
 
 async def lock_positions(
-    connection: AsyncConnection, book: StockBook, wanted: Collection[StockKey]
+    connection: AsyncConnection,
+    book: StockBook,
+    wanted: Collection[StockKey],
+    members: Collection[StockKey] = (),
 ) -> None:
-    """Takes the positions into the book, locked; those of unknown SKUs or locations stay out."""
+    """Takes positions into the book, locked; those of unknown SKUs or locations stay out.
+
+    ``wanted`` are made when they are missing, ``members`` only taken when they are there.
+    """
     keys = sorted(set(wanted))
-    if not keys:
+    locked = sorted({*wanted, *members})
+    if not locked:
         return
-    columns = key_columns(keys)
-    await connection.execute(_EXIST, columns)
-    for row in await connection.execute(_LOCK, columns):
+    if keys:
+        await connection.execute(_EXIST, key_columns(keys))
+    for row in await connection.execute(_LOCK, key_columns(locked)):
         position = to_position(row)
         book.positions[position.key] = position
-    for row in await connection.execute(_EXPIRED, {**columns, "now": book.now}):
-        book.positions[StockKey(row[0], row[1], row[2])].soft_expired = row[3]
+    book.known_skus |= {(key.tenant, key.sku) for key in book.positions}
     missing = [key for key in keys if key not in book.positions]
-    if missing:
-        found = await connection.execute(_SKUS, key_columns(missing))
-        book.known_skus |= {(row[0], row[1]) for row in found}
+    await learn_skus(connection, book, {(key.tenant, key.sku) for key in missing})
+
+
+async def learn_skus(
+    connection: AsyncConnection, book: StockBook, skus: Collection[tuple[str, str]]
+) -> None:
+    """Finds out which of the SKUs are in the catalogue."""
+    unsure = sorted(set(skus) - book.known_skus)
+    if not unsure:
+        return
+    columns = {"tenants": [sku[0] for sku in unsure], "skus": [sku[1] for sku in unsure]}
+    book.known_skus |= {(row[0], row[1]) for row in await connection.execute(_SKUS, columns)}
 
 
 def to_position(row: object) -> StockPosition:

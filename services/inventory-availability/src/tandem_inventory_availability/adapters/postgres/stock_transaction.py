@@ -16,10 +16,14 @@ from tandem_platform.unit_of_work import UnitOfWork
 
 from tandem_inventory_availability.adapters.postgres import (
     availability_rows,
+    batch_rows,
+    expired_holds,
+    group_rows,
     reservation_rows,
     signal_rows,
     stock_rows,
 )
+from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
     to_ledger_entry,
@@ -42,23 +46,8 @@ class PostgresStockTransaction:
 
     async def open(self, needs: Sequence[Needs], now: datetime) -> StockBook:
         """The rows of a batch of commands."""
-        connection = self._unit.connection
         book = StockBook(now)
-        owners = [owner for need in needs for owner in need.owners]
-        named = {key for need in needs for key in need.reservations}
-        held = await reservation_rows.lock_owners(connection, owners)
-        # Read once without a lock to learn their positions, which never change, and again with it.
-        seen = await reservation_rows.reservations(connection, named, lock=False)
-        keys = {key for need in needs for key in need.keys}
-        keys |= {key for reservation in (*held, *seen) for key in reservation.keys}
-        await stock_rows.lock_positions(connection, book, keys)
-        ids = {(r.owner.tenant, r.id) for r in (*held, *seen)}
-        book.remember(await reservation_rows.reservations(connection, ids, lock=True))
-        shipments = [key for need in needs for key in need.shipments]
-        for item in await reservation_rows.evidence(connection, shipments):
-            book.evidence[item.key] = item
-        lines = [line for need in needs for line in need.booked]
-        book.booked = await reservation_rows.booked(connection, lines)
+        await batch_rows.open_batch(self._unit.connection, book, needs)
         return book
 
     async def open_signals(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
@@ -68,6 +57,7 @@ class PostgresStockTransaction:
         seen, closing = await signal_rows.lock_sources(connection, signals)
         keys = {signal.key for signal in signals} | closing
         await stock_rows.lock_positions(connection, stock, keys)
+        stock.policies = await load_policies(connection, {key.tenant for key in keys})
         shipments = {(s.key.tenant, s.reference) for s in signals if s.reference}
         for item in await reservation_rows.evidence(connection, shipments):
             stock.evidence[item.key] = item
@@ -77,6 +67,7 @@ class PostgresStockTransaction:
             for claim in item.claims
         }
         stock.remember(await reservation_rows.reservations(connection, claimants, lock=True))
+        await expired_holds.load(connection, stock)
         book = SignalBook(stock, seen=seen)
         await signal_rows.load(connection, book, signals)
         return book
@@ -89,6 +80,7 @@ class PostgresStockTransaction:
             position.version += 1
         await stock_rows.save_positions(connection, positions, book.now)
         latest = {(s.reservation.owner.tenant, s.reservation.id): s.reservation for s in book.steps}
+        await group_rows.save(connection, [book.group_claims[key] for key in book.changed_groups])
         await reservation_rows.save_reservations(connection, latest.values())
         evidence = [book.evidence[key] for key in sorted(book.changed_evidence)]
         await reservation_rows.save_evidence(connection, evidence)

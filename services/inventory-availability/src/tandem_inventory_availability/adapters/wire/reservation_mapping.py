@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 
 from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
+from tandem_core.errors import FieldViolation, ValidationFailed
 from tandem_platform.timestamps import from_time as from_time
 
 from tandem_inventory_availability.adapters.wire.stock_mapping import to_time
+from tandem_inventory_availability.application.amend_reservation import AmendReservation
 from tandem_inventory_availability.application.apply_disposition import ApplyDisposition
 from tandem_inventory_availability.application.confirm_reservation import ConfirmReservation
+from tandem_inventory_availability.application.extend_reservation import ExtendReservation
+from tandem_inventory_availability.application.pin_reservation import PinReservation
+from tandem_inventory_availability.application.record_return_receipt import RecordReturnReceipt
 from tandem_inventory_availability.application.record_sale import RecordSale
 from tandem_inventory_availability.application.release_reservation import ReleaseReservation
 from tandem_inventory_availability.application.reserve import Reserve
+from tandem_inventory_availability.application.reverse_settlement import ReverseSettlement
 from tandem_inventory_availability.application.settle_shipment import SettleShipment
+from tandem_inventory_availability.application.transfer_reservation_owner import (
+    TransferReservationOwner,
+)
 from tandem_inventory_availability.domain.errors import InsufficientStock, UnsupportedEnum
 from tandem_inventory_availability.domain.local_movements import (
     Disposition,
     ReturnedLine,
     SoldLine,
 )
-from tandem_inventory_availability.domain.reservation import (
-    OwnerKey,
-    Reservation,
-    ReservationLine,
-)
+from tandem_inventory_availability.domain.policy_rules import FulfilmentMode
+from tandem_inventory_availability.domain.reservation import OwnerKey, Reservation
+from tandem_inventory_availability.domain.reservation_changes import AmendedLine, Pin
+from tandem_inventory_availability.domain.reservation_line import LineQuantity, ReservationLine
+from tandem_inventory_availability.domain.reserving import ExpectedPosition, ReserveMode
 from tandem_inventory_availability.domain.stock_book import Origin
 from tandem_inventory_availability.domain.stock_position import StockKey
 
-HOLD_DEFAULT = timedelta(minutes=15)
+_NO_MODE = "FULFILMENT_MODE_UNSPECIFIED"
 
 
 def to_reservation(reservation: Reservation) -> wire.Reservation:
     """A reservation as it stands."""
     soft = reservation.soft
+    mode = f"FULFILMENT_MODE_{reservation.mode}" if reservation.mode else _NO_MODE
     return wire.Reservation(
         id=reservation.id,
         owner=wire.ReservationOwner(type=reservation.owner.type, id=reservation.owner.id),
@@ -46,6 +55,9 @@ def to_reservation(reservation: Reservation) -> wire.Reservation:
         version=reservation.version,
         lines=[_line(line) for line in reservation.lines],
         create_time=to_time(reservation.created_at),
+        fulfilment_mode=wire.FulfilmentMode.Value(mode),
+        checkout_step=reservation.step,
+        extension_count=reservation.extensions,
     )
 
 
@@ -58,6 +70,18 @@ def _line(line: ReservationLine) -> wire.ReservationLine:
         released_quantity=line.released,
         shipped_quantity=line.shipped,
         settled_quantity=line.settled,
+        group=line.group,
+        short_quantity=line.short,
+        pegged_quantity=line.pegged,
+        backordered_quantity=line.backordered,
+        pegs=[
+            wire.SupplyPeg(supply_line_id=peg.supply_line_id, quantity=peg.quantity)
+            for peg in line.pegs
+        ],
+        bundle_sku=line.bundle,
+        bundle_ratio=line.ratio,
+        need_by_time=to_time(line.need_by) if line.need_by else None,
+        draws=[wire.QuotaDraw(quota_id=d.quota_id, quantity=d.quantity) for d in line.draws],
     )
 
 
@@ -73,18 +97,53 @@ def from_reserve(
     request: api.ReserveRequest, tenant: str, reservation_id: str, origin: Origin
 ) -> Reserve:
     """The command of a request."""
-    hold = request.reservation_class == wire.RESERVATION_CLASS_SOFT
     asked = request.time_to_live.ToTimedelta() if request.HasField("time_to_live") else None
     return Reserve(
         reservation_id=reservation_id,
         owner=OwnerKey(tenant, request.owner.type, request.owner.id),
         channel=request.channel,
-        time_to_live=(asked or HOLD_DEFAULT) if hold else None,
-        lines=tuple(
-            ReservationLine(line.line_id, line.sku, line.location, line.quantity)
-            for line in request.lines
-        ),
+        soft=request.reservation_class == wire.RESERVATION_CLASS_SOFT,
+        lines=tuple(map(_wanted, request.lines)),
+        time_to_live=asked,
+        how=_MODES[request.mode],
+        mode=from_mode(request.fulfilment_mode),
+        step=request.checkout_step,
+        expected=_expected(tenant, request.expected_positions),
         origin=origin,
+    )
+
+
+def _wanted(line: api.ReserveLine) -> ReservationLine:
+    return ReservationLine(
+        line.line_id,
+        line.sku,
+        line.location,
+        line.quantity,
+        group=line.group,
+        need_by=from_time(line.need_by_time) if line.HasField("need_by_time") else None,
+    )
+
+
+_MODES = {
+    wire.RESERVE_MODE_UNSPECIFIED: ReserveMode.ATOMIC,
+    wire.RESERVE_MODE_ATOMIC: ReserveMode.ATOMIC,
+    wire.RESERVE_MODE_PER_LINE: ReserveMode.PER_LINE,
+    wire.RESERVE_MODE_FILL_OR_PEG: ReserveMode.FILL_OR_PEG,
+}
+
+
+def from_mode(value: wire.FulfilmentMode.ValueType) -> FulfilmentMode | None:
+    """The mode; None when none in particular is meant."""
+    if not value:
+        return None
+    return FulfilmentMode(wire.FulfilmentMode.Name(value).removeprefix("FULFILMENT_MODE_"))
+
+
+def _expected(
+    tenant: str, messages: Iterable[api.ExpectedPosition]
+) -> tuple[ExpectedPosition, ...]:
+    return tuple(
+        ExpectedPosition(StockKey(tenant, x.sku, x.location), x.position) for x in messages
     )
 
 
@@ -110,11 +169,81 @@ def from_settle(request: api.SettleShipmentRequest, tenant: str, origin: Origin)
     )
 
 
-def from_sale(request: api.RecordSaleRequest, tenant: str, origin: Origin) -> RecordSale:
+def from_reversal(
+    request: api.ReverseSettlementRequest, tenant: str, origin: Origin
+) -> ReverseSettlement:
+    """The command of a request."""
+    return ReverseSettlement(
+        tenant, request.reservation_id, request.shipment_ref, _quantities(request.lines), origin
+    )
+
+
+def from_extend(
+    request: api.ExtendReservationRequest, tenant: str, origin: Origin
+) -> ExtendReservation:
+    """The command of a request."""
+    asked = request.time_to_live.ToTimedelta() if request.HasField("time_to_live") else None
+    return ExtendReservation(tenant, request.reservation_id, asked, origin)
+
+
+def from_amend(
+    request: api.AmendReservationRequest, tenant: str, origin: Origin
+) -> AmendReservation:
     """The command of a request."""
     lines = tuple(
-        SoldLine(x.line_id, StockKey(tenant, x.sku, x.location), x.quantity) for x in request.lines
+        AmendedLine(x.line_id, x.delta, x.sku, x.location, x.group) for x in request.lines
     )
+    return AmendReservation(tenant, request.reservation_id, lines, request.expected_version, origin)
+
+
+def from_pin(request: api.PinReservationRequest, tenant: str, origin: Origin) -> PinReservation:
+    """The command of a request."""
+    return PinReservation(
+        tenant,
+        request.reservation_id,
+        tuple(
+            Pin(x.line_id, x.quantity, x.location, x.from_location, x.sku) for x in request.lines
+        ),
+        request.expected_version,
+        _expected(tenant, request.expected_positions),
+        origin,
+    )
+
+
+def from_transfer(
+    request: api.TransferReservationOwnerRequest, tenant: str, origin: Origin
+) -> TransferReservationOwner:
+    """The command of a request."""
+    owner = OwnerKey(tenant, request.owner.type, request.owner.id)
+    return TransferReservationOwner(tenant, request.reservation_id, owner, origin)
+
+
+def from_return_receipt(
+    request: api.RecordReturnReceiptRequest, tenant: str, origin: Origin
+) -> RecordReturnReceipt:
+    """The command of a request. Raises ValidationFailed for a line without a location."""
+    has_time = request.HasField("receipt_time")
+    received_at = from_time(request.receipt_time) if has_time else None
+    lines = _at_locations(tenant, request.lines)
+    return RecordReturnReceipt(tenant, request.return_ref, lines, received_at, origin)
+
+
+def _at_locations(tenant: str, lines: Sequence[api.ReserveLine]) -> tuple[SoldLine, ...]:
+    violations = [
+        FieldViolation(f"lines[{number}].location", "goods are at a location", "required")
+        for number, line in enumerate(lines)
+        if not line.location
+    ]
+    if violations:
+        raise ValidationFailed(violations)
+    return tuple(
+        SoldLine(x.line_id, StockKey(tenant, x.sku, x.location), x.quantity) for x in lines
+    )
+
+
+def from_sale(request: api.RecordSaleRequest, tenant: str, origin: Origin) -> RecordSale:
+    """The command of a request. Raises ValidationFailed for a line without a location."""
+    lines = _at_locations(tenant, request.lines)
     sold_at = from_time(request.sale_time) if request.HasField("sale_time") else None
     return RecordSale(tenant, request.sale_ref, lines, sold_at, origin)
 
@@ -129,6 +258,7 @@ def from_disposition(
             StockKey(tenant, x.sku, x.location),
             x.quantity,
             _disposition(number, x.disposition),
+            x.received,
         )
         for number, x in enumerate(request.lines)
     )
@@ -144,8 +274,5 @@ def _disposition(number: int, value: int) -> Disposition:
     return Disposition(name.removeprefix("DISPOSITION_"))
 
 
-def _quantities(lines: Iterable[api.ReservationQuantity]) -> dict[str, int]:
-    quantities: dict[str, int] = {}
-    for line in lines:
-        quantities[line.line_id] = quantities.get(line.line_id, 0) + line.quantity
-    return quantities
+def _quantities(lines: Iterable[api.ReservationQuantity]) -> tuple[LineQuantity, ...]:
+    return tuple(LineQuantity(x.line_id, x.quantity, x.location, x.sku) for x in lines)

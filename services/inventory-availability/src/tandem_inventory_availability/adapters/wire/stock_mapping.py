@@ -26,6 +26,14 @@ def to_stock_position(position: StockPosition) -> wire.StockPosition:
         return_pending=position.buckets.get(Bucket.RETURN_PENDING, 0),
         unsellable=position.buckets.get(Bucket.QUALITY_HOLD, 0)
         + position.buckets.get(Bucket.DAMAGED, 0),
+        refurbish=position.buckets.get(Bucket.REFURBISH, 0),
+        picked=position.buckets.get(Bucket.PICKED, 0),
+        in_transit=position.buckets.get(Bucket.IN_TRANSIT, 0),
+        leased=position.leased_live,
+        backordered=position.backordered,
+        in_conflict=position.in_conflict,
+        stale_time=to_time(position.stale_at) if position.stale_at else None,
+        version=position.version,
     )
 
 

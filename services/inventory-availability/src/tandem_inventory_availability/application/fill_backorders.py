@@ -1,0 +1,27 @@
+"""Units promised below zero get their stock, once it has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tandem_inventory_availability.application.ports import Needs
+from tandem_inventory_availability.domain.reservation import Reservation
+from tandem_inventory_availability.domain.reservation_changes import fill_backorders
+from tandem_inventory_availability.domain.stock_book import Origin, StockBook
+
+
+@dataclass(frozen=True)
+class FillBackorders:
+    """Looks at the backordered lines of one reservation."""
+
+    tenant: str
+    reservation_id: str
+    origin: Origin = field(default_factory=dict)
+
+    def needs(self) -> Needs:
+        """The reservation."""
+        return Needs(reservations=((self.tenant, self.reservation_id),))
+
+    def decide(self, book: StockBook) -> Reservation:
+        """Fills what can be filled."""
+        return fill_backorders(book, self.tenant, self.reservation_id)
