@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,12 @@ class Outgoing:
                 grpc.StatusCode.DEADLINE_EXCEEDED, f"no time left to call {self.peer}"
             )
         return allowed
+
+    def stream_timeout_s(self, wanted: float | None) -> float | None:
+        """Time for a stream; None for no limit. Raises RemoteError when nothing is left."""
+        if wanted is None and request_context.current_deadline() is None:
+            return None
+        return self.timeout_s(wanted)
 
     def metadata(self) -> list[tuple[str, str]]:
         """Token and trace context of a call."""
@@ -173,17 +179,81 @@ class ServiceChannel(grpc.aio.Channel):
         """Waits until the peer was reached."""
         await self._channel.channel_ready()
 
-    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
-        """Streams bypass the steps; only health and reflection have them."""
-        return self._channel.unary_stream(*args, **kwargs)
+    def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """The callable of a rpc that answers with a stream."""
+        return self._stream(method, self._channel.unary_stream(method, *args, **kwargs))
 
-    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        """As `unary_stream`."""
-        return self._channel.stream_unary(*args, **kwargs)
+    def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """The callable of a rpc that is sent a stream."""
+        return self._stream(method, self._channel.stream_unary(method, *args, **kwargs))
 
-    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        """As `unary_stream`."""
-        return self._channel.stream_stream(*args, **kwargs)
+    def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """The callable of a rpc with streams both ways."""
+        return self._stream(method, self._channel.stream_stream(method, *args, **kwargs))
+
+    def _stream(self, method: str, inner: Any) -> Any:
+        if method not in rpc_methods():
+            return inner  # reflection and health have no steps
+        return StreamCall(inner, self._outgoing)
+
+
+class StreamCall:
+    """Calls a streaming rpc of a peer. It lasts as long as both sides want it to, unless the caller
+    names a timeout or has a deadline itself."""
+
+    def __init__(self, inner: Any, outgoing: Outgoing) -> None:
+        self._inner = inner
+        self._outgoing = outgoing
+
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+        **_: Any,
+    ) -> RemoteStream:
+        """The stream; awaited when the peer answers with one message."""
+        call = self._inner(
+            request,
+            timeout=self._outgoing.stream_timeout_s(timeout),
+            metadata=[*self._outgoing.metadata(), *metadata],
+        )
+        return RemoteStream(call)
+
+
+class RemoteStream:
+    """What a peer streams, or its one answer. Raises RemoteError for every failure."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Message by message; leaving the loop early ends the call."""
+        try:
+            async for message in self._call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            self.cancel()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The answer to a stream that was sent."""
+        return self._answer().__await__()
+
+    async def _answer(self) -> Any:
+        try:
+            return await self._call
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Ends the call if it is still open."""
+        if not self._call.done():
+            self._call.cancel()
 
 
 class UnaryCall:

@@ -18,6 +18,7 @@ from tandem_platform.interceptors.authn import AuthnStep
 from tandem_platform.interceptors.authz import check_scopes
 from tandem_platform.interceptors.deadline import DeadlineStep
 from tandem_platform.interceptors.errors import map_errors
+from tandem_platform.interceptors.handlers import handle
 from tandem_platform.interceptors.idempotency import name_write
 from tandem_platform.interceptors.rpc_chain import RpcChain, Step
 from tandem_platform.interceptors.telemetry import TelemetryStep
@@ -69,7 +70,7 @@ class GrpcServer:
         self.port = 0
         trusted = verifier or read_verifier(settings.service_name, settings.trusted_keys_file)
         self._server = grpc.aio.server(
-            interceptors=[RpcChain(server_chain(settings, trusted, telemetry))],
+            interceptors=[RpcChain(server_chain(settings, trusted, telemetry), handle)],
             options=server_options(settings),
             maximum_concurrent_rpcs=OUTER_WALL_FACTOR * _calls_max(settings),
         )

@@ -30,6 +30,13 @@ class RpcMethod:
     mutates: bool
     default_deadline_ms: int
     options: MethodOptions
+    client_streaming: bool = False
+    server_streaming: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """True when either side sends any number of messages."""
+        return self.client_streaming or self.server_streaming
 
     @property
     def path(self) -> str:
@@ -70,4 +77,6 @@ def _read(package: str, service: str, method: MethodDescriptorProto) -> RpcMetho
         mutates=method.options.idempotency_level != MethodOptions.NO_SIDE_EFFECTS,
         default_deadline_ms=declared.default_deadline_ms,
         options=method.options,
+        client_streaming=method.client_streaming,
+        server_streaming=method.server_streaming,
     )

@@ -66,6 +66,8 @@ class ServiceSettings(BaseSettings):
     in_flight_command_max: int = Field(default=1_024, ge=1)
     in_flight_bulk_max: int = Field(default=64, ge=1)
     in_flight_admin_max: int = Field(default=32, ge=1)
+    in_flight_stream_max: int = Field(default=512, ge=1)
+    """Streams open at once."""
     admission_queue_calls_max: int = Field(default=1_024, ge=0)
     """Calls of one class that may wait for a place; more are refused at once."""
 

@@ -19,6 +19,7 @@ from tandem_platform.settings import ServiceSettings
 
 SMOOTHING = 0.05
 RETRY_AFTER_S_MIN = 0.1
+STREAM = "STREAM"
 
 
 class Overloaded(DomainError):
@@ -80,7 +81,8 @@ class AdmissionStep:
 
     async def __call__(self, call: RpcCall, proceed: Proceed) -> Message:
         """Raises Overloaded when the class is full."""
-        gate = self._gates[call.method.rate_class]
+        # A stream keeps its place for as long as it lasts: it must not take one of the short calls.
+        gate = self._gates[STREAM if call.method.streams else call.method.rate_class]
         await gate.enter()
         started = time.perf_counter()
         try:
@@ -97,6 +99,7 @@ def gates_of(settings: ServiceSettings) -> dict[str, RateClassGate]:
         "COMMAND": settings.in_flight_command_max,
         "BULK": settings.in_flight_bulk_max,
         "ADMIN": settings.in_flight_admin_max,
+        STREAM: settings.in_flight_stream_max,
     }
     gates = {name: RateClassGate(name, limit, queue) for name, limit in limits.items()}
     return gates | {"UNSPECIFIED": gates["ADMIN"]}

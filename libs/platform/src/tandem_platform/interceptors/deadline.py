@@ -26,7 +26,10 @@ class DeadlineMissed(DomainError):
 
 
 class DeadlineStep:
-    """Gives calls without a deadline the rpc's default, and stops those that run out of time."""
+    """Gives calls without a deadline the rpc's default, and stops those that run out of time.
+
+    A stream without a deadline of its own lasts as long as both sides want it to.
+    """
 
     def __init__(self, default_ms: int) -> None:
         self._default_ms = default_ms
@@ -34,6 +37,8 @@ class DeadlineStep:
     async def __call__(self, call: RpcCall, proceed: Proceed) -> Message:
         """Raises DeadlineMissed shortly before the caller gives up, so that it learns why."""
         remaining_s = call.context.time_remaining()
+        if remaining_s is None and call.method.streams and not call.method.default_deadline_ms:
+            return await proceed(call)
         if remaining_s is None:
             remaining_s = (call.method.default_deadline_ms or self._default_ms) / 1000
         budget_s = remaining_s - min(ANSWER_MARGIN_S_MAX, remaining_s * ANSWER_MARGIN_SHARE)

@@ -1,12 +1,13 @@
 """Runs the steps around a handler, outermost first, in one grpc interceptor.
 
-One composed coroutine per method instead of one grpc interceptor per step: grpc would build and
-await a wrapper handler for each on every call.
+Of a streaming rpc the steps enclose the whole stream: its span ends, and its place becomes free,
+when the stream does. One composed coroutine per method instead of one grpc interceptor per step:
+grpc would build and await a wrapper handler for each on every call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +32,8 @@ class RpcCall:
     decode: Callable[[bytes], Message]
     trailing: dict[str, str]
     request: Message = field(default_factory=Empty)
+    raw_requests: AsyncIterator[bytes] | None = None
+    """What a client streams; each message is checked when the handler asks for it."""
 
 
 Proceed = Callable[[RpcCall], Awaitable[Message]]
@@ -57,8 +60,13 @@ class RpcFailed(Exception):
 class RpcChain(grpc.aio.ServerInterceptor):
     """Wraps every Tandem rpc; health and reflection pass untouched."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        handle: Callable[[grpc.RpcMethodHandler[Any, Any]], Proceed],
+    ) -> None:
         self._steps = tuple(steps)
+        self._handle = handle
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     async def intercept_service(
@@ -82,12 +90,16 @@ class RpcChain(grpc.aio.ServerInterceptor):
     def _wrap(
         self, method: RpcMethod, handler: grpc.RpcMethodHandler[Any, Any]
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        run = _compose(self._steps, _handle(handler))
+        run = _compose(self._steps, self._handle(handler))
         decode: Any = handler.request_deserializer
 
-        async def serve(raw: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+        async def serve(raw: Any, context: grpc.aio.ServicerContext[Any, Any]) -> bytes | None:
             trailing = request_context.begin_rpc(method.name)
-            call = RpcCall(method, context, _text_metadata(context), raw, decode, trailing)
+            call = RpcCall(method, context, _text_metadata(context), b"", decode, trailing)
+            if method.client_streaming:
+                call.raw_requests = raw
+            else:
+                call.raw_request = raw
             try:
                 response = await run(call)
             except RpcFailed as failed:
@@ -95,9 +107,10 @@ class RpcChain(grpc.aio.ServerInterceptor):
                 await context.abort_with_status(rpc_status.to_status(failed.status))
                 raise
             _send_trailing(call)
-            return response.SerializeToString()
+            # A stream has sent its messages; what the steps return of it is empty.
+            return None if method.server_streaming else response.SerializeToString()
 
-        return grpc.unary_unary_rpc_method_handler(serve)
+        return _HANDLERS[method.client_streaming, method.server_streaming](serve)
 
 
 def _text_metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:
@@ -110,14 +123,12 @@ def _send_trailing(call: RpcCall) -> None:
         call.context.set_trailing_metadata(tuple(call.trailing.items()))
 
 
-def _handle(handler: grpc.RpcMethodHandler[Any, Any]) -> Proceed:
-    servicer: Any = handler.unary_unary
-
-    async def handle(call: RpcCall) -> Message:
-        response: Message = await servicer(call.request, call.context)
-        return response
-
-    return handle
+_HANDLERS: dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
 
 
 def _compose(steps: Sequence[Step], handler: Proceed) -> Proceed:

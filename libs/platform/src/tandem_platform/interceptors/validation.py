@@ -24,13 +24,23 @@ class RequestUnreadable(DomainError):
 
 
 async def validate_request(call: RpcCall, proceed: Proceed) -> Message:
-    """Decodes and checks the request. Raises RequestUnreadable or ValidationFailed."""
+    """Decodes and checks the request; streamed ones are checked one by one as they come.
+
+    Raises RequestUnreadable or ValidationFailed.
+    """
+    if not call.method.client_streaming:
+        call.request = decoded(call, call.raw_request)
+    return await proceed(call)
+
+
+def decoded(call: RpcCall, raw: bytes) -> Message:
+    """A checked request message. Raises RequestUnreadable or ValidationFailed."""
     try:
-        call.request = call.decode(call.raw_request)
+        request = call.decode(raw)
     except DecodeError:
         raise RequestUnreadable(call.method.input_type) from None
-    check(call.request)
-    return await proceed(call)
+    check(request)
+    return request
 
 
 def check(message: Message) -> None:
