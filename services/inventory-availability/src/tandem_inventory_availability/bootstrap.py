@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tandem_platform.background_loop import BackgroundLoop
 from tandem_platform.consumer import Consumer
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
+from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
@@ -17,6 +20,7 @@ from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
 from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
+from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
 from tandem_inventory_availability.settings import InventorySettings
@@ -28,6 +32,9 @@ async def build(runtime: Runtime) -> ServiceParts:
     assert isinstance(settings, InventorySettings)
     name, clock = settings.service_name, runtime.clock
     read_models = StockReadModels(runtime.database, clock)
+    reads = AvailabilityReads(
+        runtime.database, clock, fresh_for=timedelta(seconds=settings.source_fresh_s_max)
+    )
     writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
     idempotent = IdempotentWrites(runtime.units, clock)
     feeds = StockFeeds(clock, name)
@@ -38,10 +45,9 @@ async def build(runtime: Runtime) -> ServiceParts:
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
-            AvailabilityService(
-                read_models, tokens, source_fresh_s_max=settings.source_fresh_s_max
-            ),
+            AvailabilityService(reads, read_models, tokens),
             CatalogService(runtime.database, idempotent, tokens),
+            ConfigService(runtime.database, idempotent, clock, tokens),
             SignalService(idempotent, clock),
             *platform_servicers(runtime, runners, idempotent),
         ],

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,17 +19,20 @@ from tandem.inventory.v1 import reservation_service_pb2 as api
 from tandem.inventory.v1 import signal_service_pb2 as signals
 from tandem.inventory.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from tandem.inventory.v1.config_service_pb2_grpc import ConfigServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tandem.inventory.v1.signal_service_pb2_grpc import SignalServiceStub
 from tandem.inventory.v1.stock_position_pb2 import StockPosition
 from tandem_core.clock import FixedClock
 from tandem_core.ids import Uuid7Factory
+from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
 from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
+from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
 from tandem_platform.database import Database
@@ -91,6 +94,7 @@ class Running:
         self.availability = AvailabilityServiceStub(self.channel)
         self.catalog = CatalogServiceStub(self.channel)
         self.signals = SignalServiceStub(self.channel)
+        self.config = ConfigServiceStub(self.channel)
 
     async def catalogue(self, skus: Iterable[str] = (TEE, CAP, MUG)) -> None:
         items = [catalog.Item(sku=sku) for sku in skus]
@@ -172,6 +176,11 @@ class Running:
         async with self.database.transaction() as connection:
             return [tuple(row) for row in await connection.execute(text(sql))]
 
+    async def execute(self, sql: str) -> None:
+        """Changes rows behind the service's back."""
+        async with self.database.transaction() as connection:
+            await connection.execute(text(sql))
+
     async def sweep(self) -> int:
         sweeper = ExpirySweeper(self.units, self.read_models, self.clock, rows_max=100)
         return await sweeper.sweep()
@@ -184,13 +193,15 @@ async def running_stock(
     database = Database(url, application_name="inventory test")
     units = UnitOfWorkFactory(database, EventJournal("inventory", 4))
     read_models = StockReadModels(database, clock)
+    reads = AvailabilityReads(database, clock, fresh_for=timedelta(hours=1))
     writes = StockWrites(units, clock, batch_max=batch_max)
     idempotent = IdempotentWrites(units, clock)
     tokens = PageTokens(b"k" * 32)
     servicers = [
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),
-        AvailabilityService(read_models, tokens, source_fresh_s_max=3600),
+        AvailabilityService(reads, read_models, tokens),
         CatalogService(database, idempotent, tokens),
+        ConfigService(database, idempotent, clock, tokens),
         SignalService(idempotent, clock),
     ]
     await writes.requests.start()

@@ -83,7 +83,7 @@ def node_terms(
         safety=policy.safety(sku, location, mode, now),
         haircut=policy.haircut(sku, location, position.stale_at, now),
         eligible=policy.eligible(location, mode, now),
-        backordered=position.backordered,
+        backordered=position.backordered - position.backordered_expired,
     )
 
 
@@ -101,6 +101,39 @@ def net_terms(
     """
     deficits = sum(member.deficit for member in members) if net_deficits else 0
     return NetTerms(group, tuple(members), claims_of_overlapping, deficits, network_safety)
+
+
+@dataclass(frozen=True)
+class PolicyView:
+    """A policy asked for one fulfilment mode at one moment."""
+
+    policy: StockPolicy
+    now: datetime
+    mode: FulfilmentMode | None = None
+
+    def node(self, position: StockPosition) -> NodeTerms:
+        """The terms of a position."""
+        return node_terms(position, self.policy, self.mode, self.now)
+
+    def net(
+        self,
+        group_id: str,
+        positions: Sequence[StockPosition],
+        claims: Mapping[tuple[str, str], int],
+    ) -> NetTerms | None:
+        """The terms of one SKU in a group; None when there is none, or no position of it.
+
+        ``positions`` are those of the SKU, ``claims`` unpinned units by SKU and group.
+        """
+        group = self.policy.group(group_id, self.now)
+        if group is None or not positions:
+            return None
+        sku = positions[0].key.sku
+        members = [self.node(p) for p in positions if p.key.location in group.members]
+        overlapping = self.policy.overlapping(group, self.now)
+        claimed = sum(claims.get((sku, other.id), 0) for other in overlapping)
+        safety = self.policy.network_safety(sku, group_id, self.mode, self.now)
+        return net_terms(group_id, members, claimed, safety, self.policy.nets_deficits(self.now))
 
 
 def bundle_available(ratios: Mapping[str, int], components: Mapping[str, int]) -> int:

@@ -2,6 +2,7 @@
 
 DomainError
 ├── BundleNested          BUNDLE_NESTED
+├── GroupClaimed          GROUP_CLAIMED
 ├── PolicyVersionMoved    POLICY_VERSION
 └── PolicyWindowsOverlap  POLICY_WINDOWS_OVERLAP
 """
@@ -21,6 +22,15 @@ class BundleNested(DomainError):
     reason: ClassVar[str] = "BUNDLE_NESTED"
     bundle: str
     component: str
+
+
+@dataclass(eq=False)
+class GroupClaimed(DomainError):
+    """Units are claimed of the group and not pinned yet; they would stand for nothing."""
+
+    reason: ClassVar[str] = "GROUP_CLAIMED"
+    group: str
+    sku: str
 
 
 @dataclass(eq=False)

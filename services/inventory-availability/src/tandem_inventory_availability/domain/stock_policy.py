@@ -125,8 +125,16 @@ class StockPolicy:
         return [g for g in self._groups_by_member.get(location, ()) if g.in_effect(now)]
 
     def overlapping(self, group: SourcingGroup, now: datetime) -> list[SourcingGroup]:
-        """Groups that share a member with it now, itself included, by id."""
-        found = {g.id: g for member in group.members for g in self.groups_of(member, now)}
+        """Groups that share or shared a member with it, itself included, by id.
+
+        Also those whose window is over: units claimed of them before still wait to be pinned.
+        """
+        found = {
+            g.id: g
+            for member in group.members
+            for g in self._groups_by_member.get(member, ())
+            if g.window.since is None or g.window.since <= now
+        }
         return [found[group_id] for group_id in sorted(found)]
 
     def eligible(self, location: str, mode: FulfilmentMode | None, now: datetime) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -12,57 +13,83 @@ from tandem.inventory.v1 import stock_position_pb2 as wire
 from tandem_platform.pagination import PageTokens, page_size
 from tandem_platform.request_context import current_caller
 
-from tandem_inventory_availability.adapters.postgres.availability_rows import AvailableRow
+from tandem_inventory_availability.adapters.postgres.availability_reads import (
+    AvailabilityQuestion,
+    AvailabilityReads,
+)
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
+from tandem_inventory_availability.adapters.wire.availability_mapping import (
+    from_question,
+    mark_stale,
+    to_availability,
+)
+from tandem_inventory_availability.adapters.wire.policy_mapping import from_mode
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
     to_bucket,
     to_stock_position,
     to_time,
 )
+from tandem_inventory_availability.domain.availability_answer import ranked
 from tandem_inventory_availability.domain.stock_position import Bucket
 
-NEVER_REPORTED = -1
 NEWEST = 2**63 - 1
+SKUS_PER_PIECE = 250
+LOCATIONS_DEFAULT = 20
 
 
 class AvailabilityService(availability_service_pb2_grpc.AvailabilityServiceServicer):
-    """Maps requests to reads; ``source_fresh_s_max`` is what a source promises."""
+    """Maps requests to reads."""
 
     def __init__(
-        self, read_models: StockReadModels, page_tokens: PageTokens, *, source_fresh_s_max: int
+        self, reads: AvailabilityReads, read_models: StockReadModels, page_tokens: PageTokens
     ) -> None:
+        self._reads = reads
         self._read_models = read_models
         self._page_tokens = page_tokens
-        self._fresh_ms_max = source_fresh_s_max * 1000
 
     async def GetAvailability(
         self, request: api.GetAvailabilityRequest, context: Any
     ) -> api.GetAvailabilityResponse:
         """What can be promised."""
-        rows, now = await self._read_models.available(
-            current_caller().tenant, request.skus, request.locations
-        )
-        return api.GetAvailabilityResponse(
-            availabilities=[self._availability(row, now) for row in rows], as_of_time=to_time(now)
-        )
+        now = self._reads.now()
+        answers = await self._reads.answers(from_question(request, current_caller().tenant), now)
+        messages = []
+        for answer in answers:
+            message = to_availability(answer, breakdown=request.include_breakdown)
+            mark_stale(message, answer, request)
+            messages.append(message)
+        return api.GetAvailabilityResponse(availabilities=messages, as_of_time=to_time(now))
 
-    def _availability(self, row: AvailableRow, now: datetime) -> api.Availability:
-        lag_ms = NEVER_REPORTED
-        if row.source_at is not None:
-            lag_ms = max(0, int((now - row.source_at).total_seconds() * 1000))
-        confidence = api.Availability.CONFIDENCE_HIGH
-        if row.gap:
-            confidence = api.Availability.CONFIDENCE_GAP
-        elif lag_ms == NEVER_REPORTED or lag_ms > self._fresh_ms_max:
-            confidence = api.Availability.CONFIDENCE_STALE
-        return api.Availability(
-            sku=row.sku,
-            location=row.location,
-            available=max(0, row.free),
-            position=row.position,
-            source_lag_ms=lag_ms,
-            confidence=confidence,
-            priority=row.priority,
+    async def BatchGetAvailability(
+        self, request: api.BatchGetAvailabilityRequest, context: Any
+    ) -> AsyncIterator[api.BatchGetAvailabilityResponse]:
+        """Answers of many SKUs, in pieces."""
+        asked, now = from_question(request, current_caller().tenant), self._reads.now()
+        for start in range(0, len(asked.skus), SKUS_PER_PIECE):
+            piece = replace(asked, skus=asked.skus[start : start + SKUS_PER_PIECE])
+            yield api.BatchGetAvailabilityResponse(
+                availabilities=[to_availability(x) for x in await self._reads.answers(piece, now)],
+                as_of_time=to_time(now),
+            )
+
+    async def FindLocations(
+        self, request: api.FindLocationsRequest, context: Any
+    ) -> api.FindLocationsResponse:
+        """Where a quantity can be promised."""
+        now = self._reads.now()
+        found = await self._reads.everywhere(
+            AvailabilityQuestion(
+                current_caller().tenant,
+                [request.sku],
+                groups=[request.group] if request.group else [],
+                channel=request.channel,
+                mode=from_mode(request.fulfilment_mode),
+            ),
+            now,
+        )
+        best = ranked(found, request.quantity)[: request.limit or LOCATIONS_DEFAULT]
+        return api.FindLocationsResponse(
+            availabilities=[to_availability(answer) for answer in best], as_of_time=to_time(now)
         )
 
     async def ListStockPositions(

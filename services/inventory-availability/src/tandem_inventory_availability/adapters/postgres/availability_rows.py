@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tandem_inventory_availability.adapters.postgres.position_reads import LIVE_POSITION
 from tandem_inventory_availability.domain.errors import Alternative, InsufficientStock
 
 ALTERNATIVES_MAX = 20
 
-# Used by all reads of positions: the row, and what of its holds has expired by :now.
-LIVE_POSITION = """
-    SELECT p.*, COALESCE(e.quantity, 0)::bigint AS soft_expired
-    FROM stock_position AS p LEFT JOIN (
-        SELECT r.tenant, l.sku, l.location, sum(l.quantity - l.released - l.shipped) AS quantity
-        FROM reservation AS r, jsonb_to_recordset(r.lines)
-             AS l (sku text, location text, quantity bigint, released bigint, shipped bigint)
-        WHERE r.state = 'HELD' AND r.expires_at <= :now GROUP BY 1, 2, 3) AS e
-      ON e.tenant = p.tenant AND e.sku = p.sku AND e.location = p.location
-"""
-FREE = "(p.on_hand - p.hard - (p.soft - p.soft_expired) - p.unsettled)"
+FREE = "(p.on_hand - p.hard - (p.soft - p.soft_expired) - p.unsettled - p.leased)"
 _ALTERNATIVES = text(f"""
     SELECT p.tenant, p.sku, p.location, {FREE}::bigint
     FROM ({LIVE_POSITION}) AS p
@@ -33,63 +22,14 @@ _ALTERNATIVES = text(f"""
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:skus AS text[]))) AND {FREE} > 0
     ORDER BY l.priority, p.location
 """)
-_AVAILABLE = text(f"""
-    SELECT p.sku, p.location, {FREE}::bigint AS free, p.position, p.gap, p.source_at, l.priority
-    FROM ({LIVE_POSITION}) AS p
-    JOIN location AS l ON l.tenant = p.tenant AND l.id = p.location
-    WHERE p.tenant = :tenant AND p.sku = ANY(:skus)
-      AND (p.location = ANY(:locations) OR (:everywhere AND l.ships))
-    ORDER BY p.sku COLLATE "C", l.priority, p.location COLLATE "C"
-""")
 _SKUS = text("SELECT sku FROM item WHERE tenant = :tenant AND sku = ANY(:skus)")
-_LOCATIONS = text("SELECT id FROM location WHERE tenant = :tenant AND id = ANY(:locations)")
 
 
-@dataclass(frozen=True)
-class AvailableRow:
-    """One answer; ``free`` may be negative."""
-
-    sku: str
-    location: str
-    free: int
-    position: int
-    gap: bool
-    source_at: datetime | None
-    priority: int
-
-
-async def available(
-    connection: AsyncConnection,
-    tenant: str,
-    skus: Sequence[str],
-    locations: Sequence[str],
-    now: datetime,
-) -> list[AvailableRow]:
-    """By SKU and priority; without locations, those that ship."""
-    arguments: dict[str, Any] = {
-        "tenant": tenant,
-        "skus": list(skus),
-        "locations": list(locations),
-        "everywhere": not locations,
-        "now": now,
-    }
-    return [AvailableRow(*row) for row in await connection.execute(_AVAILABLE, arguments)]
-
-
-async def unknown_names(
-    connection: AsyncConnection, tenant: str, skus: Sequence[str], locations: Sequence[str]
-) -> tuple[list[int], list[int]]:
-    """Places of SKUs and of locations that are not in the catalogue."""
+async def unknown_skus(connection: AsyncConnection, tenant: str, skus: Sequence[str]) -> list[int]:
+    """Places of SKUs that are not in the catalogue."""
     found = await connection.execute(_SKUS, {"tenant": tenant, "skus": list(skus)})
     known = {row[0] for row in found}
-    places: set[str] = set()
-    if locations:
-        arguments = {"tenant": tenant, "locations": list(locations)}
-        places = {row[0] for row in await connection.execute(_LOCATIONS, arguments)}
-    return (
-        [number for number, sku in enumerate(skus) if sku not in known],
-        [number for number, location in enumerate(locations) if location not in places],
-    )
+    return [number for number, sku in enumerate(skus) if sku not in known]
 
 
 async def alternatives(

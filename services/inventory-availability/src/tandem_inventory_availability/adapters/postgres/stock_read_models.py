@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, RowMapping, text
 from tandem_core.clock import Clock
 from tandem_platform.database import Database
 
-from tandem_inventory_availability.adapters.postgres import availability_rows, reservation_rows
-from tandem_inventory_availability.adapters.postgres.availability_rows import (
+from tandem_inventory_availability.adapters.postgres import reservation_rows
+from tandem_inventory_availability.adapters.postgres.position_reads import (
     LIVE_POSITION,
-    AvailableRow,
+    to_live_position,
 )
-from tandem_inventory_availability.adapters.postgres.stock_rows import to_position
-from tandem_inventory_availability.domain.errors import LocationUnknown, SkuUnknown
 from tandem_inventory_availability.domain.reservation import Reservation
 from tandem_inventory_availability.domain.stock_position import StockPosition
 
@@ -95,22 +92,6 @@ class StockReadModels:
         self._database = database
         self._clock = clock
 
-    async def available(
-        self, tenant: str, skus: Sequence[str], locations: Sequence[str]
-    ) -> tuple[list[AvailableRow], datetime]:
-        """What can be promised, and when. Raises SkuUnknown, LocationUnknown."""
-        now = self._clock.now()
-        async with self._database.transaction() as connection:
-            no_skus, no_places = await availability_rows.unknown_names(
-                connection, tenant, skus, locations
-            )
-            if no_skus:
-                raise SkuUnknown(skus[no_skus[0]], f"skus[{no_skus[0]}]")
-            if no_places:
-                raise LocationUnknown(locations[no_places[0]], f"locations[{no_places[0]}]")
-            rows = await availability_rows.available(connection, tenant, skus, locations, now)
-        return rows, now
-
     async def positions(
         self, tenant: str, filters: tuple[str, str], after: Position | None, rows: int
     ) -> list[StockPosition]:
@@ -126,12 +107,7 @@ class StockReadModels:
         }
         async with self._database.transaction() as connection:
             found = (await connection.execute(_POSITIONS, arguments)).all()
-        positions = []
-        for row in found:
-            position = to_position(row)
-            position.soft_expired = row.soft_expired
-            positions.append(position)
-        return positions
+        return [to_live_position(row) for row in found]
 
     async def ledger(
         self, key: tuple[str, str, str], before: int, rows: int

@@ -1,0 +1,116 @@
+"""Reads what can be promised: positions, claims and policy of one moment, answered in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from tandem_core.clock import Clock
+from tandem_platform.database import Database
+
+from tandem_inventory_availability.adapters.postgres import availability_rows, position_reads
+from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
+from tandem_inventory_availability.domain.availability_answer import Answer, StockView
+from tandem_inventory_availability.domain.availability_terms import PolicyView
+from tandem_inventory_availability.domain.errors import (
+    GroupUnknown,
+    LocationUnknown,
+    SkuUnknown,
+)
+from tandem_inventory_availability.domain.policy_rules import FulfilmentMode
+from tandem_inventory_availability.domain.stock_policy import StockPolicy
+from tandem_inventory_availability.domain.stock_position import StockPosition
+
+
+@dataclass(frozen=True)
+class AvailabilityQuestion:
+    """What is asked; without locations and groups, everywhere that ships."""
+
+    tenant: str
+    skus: Sequence[str]
+    locations: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    channel: str = ""
+    mode: FulfilmentMode | None = None
+
+
+class AvailabilityReads:
+    """Answers from one service database; ``fresh_for`` is the promise of sources without one."""
+
+    def __init__(self, database: Database, clock: Clock, *, fresh_for: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._fresh_for = fresh_for
+
+    def now(self) -> datetime:
+        """The moment answers of now are true for."""
+        return self._clock.now()
+
+    async def answers(self, asked: AvailabilityQuestion, now: datetime) -> list[Answer]:
+        """By SKU in order of name, then by priority, then groups.
+
+        Raises SkuUnknown, LocationUnknown, GroupUnknown.
+        """
+        async with self._database.transaction() as connection:
+            stock = await self.stock_view(connection, asked, now)
+        policy = stock.view.policy
+        wanted = set(asked.locations)
+        if not asked.locations and not asked.groups:
+            wanted = {place.id for place in policy.locations.values() if place.ships}
+        found: list[Answer | None] = []
+        for sku in sorted(set(asked.skus)):
+            at = [place for place in stock.locations_of(sku) if place in wanted]
+            found += [stock.at_location(sku, place) for place in at]
+            found += [stock.of_group(sku, group) for group in asked.groups]
+        return [answer for answer in found if answer is not None]
+
+    async def everywhere(self, asked: AvailabilityQuestion, now: datetime) -> list[Answer]:
+        """Answers of each location of one SKU, or of the members of one group.
+
+        Raises SkuUnknown, GroupUnknown.
+        """
+        async with self._database.transaction() as connection:
+            stock = await self.stock_view(connection, asked, now)
+        places = stock.locations_of(asked.skus[0])
+        for name in asked.groups:
+            group = stock.view.policy.group(name, now)
+            places = [place for place in places if group is not None and place in group.members]
+        found = (stock.at_location(asked.skus[0], place) for place in places)
+        return [answer for answer in found if answer is not None]
+
+    async def stock_view(
+        self, connection: AsyncConnection, asked: AvailabilityQuestion, now: datetime
+    ) -> StockView:
+        """Everything answers rest on. Raises SkuUnknown, LocationUnknown, GroupUnknown."""
+        policy = (await load_policies(connection, [asked.tenant]))[asked.tenant]
+        _check_places(asked, policy, now)
+        unknown = await availability_rows.unknown_skus(connection, asked.tenant, asked.skus)
+        if unknown:
+            raise SkuUnknown(asked.skus[unknown[0]], f"skus[{unknown[0]}]")
+        parts = {part for sku in asked.skus for part in policy.bundles.get(sku, {sku: 1})}
+        # Unpinned claims reach over all members of a group, so their other positions count too.
+        scope = None if policy.group_rules else (asked.locations or None)
+        found = await position_reads.positions(connection, asked.tenant, parts, scope, now)
+        claims = {}
+        if policy.group_rules:
+            claims = await position_reads.group_claims(connection, asked.tenant, parts, now)
+        view = PolicyView(policy, now, asked.mode)
+        return StockView(view, _by_sku(found), claims, fresh_for=self._fresh_for)
+
+
+def _check_places(asked: AvailabilityQuestion, policy: StockPolicy, now: datetime) -> None:
+    for number, location in enumerate(asked.locations):
+        if location not in policy.locations:
+            raise LocationUnknown(location, f"locations[{number}]")
+    for number, group in enumerate(asked.groups):
+        if policy.group(group, now) is None:
+            raise GroupUnknown(group, f"groups[{number}]")
+
+
+def _by_sku(positions: Collection[StockPosition]) -> dict[str, dict[str, StockPosition]]:
+    found: dict[str, dict[str, StockPosition]] = {}
+    for position in positions:
+        found.setdefault(position.key.sku, {})[position.key.location] = position
+    return found
