@@ -1,0 +1,355 @@
+"""The stock a retailer would work out with paper and patience: the oracle of the property tests.
+
+Written from the design alone and sharing no code with the product. It keeps what was said (signals,
+sales, claims, shipments) as lists and works every figure out from them anew at each question: no
+counters, no sweeper, no watermark that could drift. Times are whole seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from .channel_model import Refused, Sharing
+from .signal_model import Shelf, SignalModel
+
+
+@dataclass
+class Line:
+    """A claim on a shelf, or on a group when ``group`` is set."""
+
+    line_id: str
+    sku: str
+    location: str
+    quantity: int
+    group: str = ""
+    released: int = 0
+    backordered: int = 0
+    pegged: int = 0
+    short: int = 0
+    shipped: list[tuple[str, int]] = field(default_factory=list)
+    draws: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """SKU and location or group."""
+        return self.sku, self.group or self.location
+
+    @property
+    def open(self) -> int:
+        """Units still claimed and not shipped."""
+        return self.quantity - self.released - sum(units for _, units in self.shipped)
+
+    @property
+    def on_hand(self) -> int:
+        """Of those, the ones that take from the shelf: not those that wait for supply."""
+        return self.open - self.pegged
+
+
+@dataclass
+class Claim:
+    """What an owner was promised; without ``ends`` it has no end."""
+
+    id: str
+    owner: str
+    channel: str
+    ends: int | None
+    lines: list[Line]
+    lapsed: bool = False
+    """Seen expired once: it stays so, whatever its end says later."""
+
+
+@dataclass
+class Lease:
+    """Units a device may sell while it cannot ask; held back until ``ends`` (grace included)."""
+
+    id: str
+    shelf: Shelf
+    quantity: int
+    ends: int
+    used: int = 0
+    returned: bool = False
+    reports: set[str] = field(default_factory=set)
+    channel: str = ""
+    draws: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class StockModel(SignalModel):
+    """Says what is where and what of it can be promised."""
+
+    def __init__(self, groups: Mapping[str, Iterable[str]] | None = None) -> None:
+        super().__init__()
+        self.now = 0
+        self.claims: dict[str, Claim] = {}
+        self.leases: dict[str, Lease] = {}
+        self.groups = {name: set(places) for name, places in (groups or {}).items()}
+        self.safety: dict[Shelf, int] = {}
+        self.network_safety: dict[tuple[str, str], int] = {}
+        self.backorder_limit: dict[Shelf, int] = {}
+        self.closed: set[str] = set()
+        self.sharing: dict[tuple[str, str], Sharing] = {}
+        self.shipments: list[tuple[str, Shelf, str, str, int]] = []
+        """Reference, shelf, claim, line and units, in the order they were told; negative when a
+        shipment was taken back."""
+
+    # What is claimed.
+    def live(self, claim: Claim) -> bool:
+        """False once its time is over, or when nothing of it is open."""
+        over = claim.lapsed or (claim.ends is not None and claim.ends <= self.now)
+        return not over and any(line.open for line in claim.lines)
+
+    def state(self, claim_id: str) -> str:
+        """As the life-cycle names it."""
+        claim = self.claims[claim_id]
+        if any(line.open for line in claim.lines):
+            if claim.lapsed or (claim.ends is not None and claim.ends <= self.now):
+                return "EXPIRED"
+            return "CONFIRMED" if claim.ends is None else "HELD"
+        shipped = sum(units for line in claim.lines for _, units in line.shipped)
+        if not shipped:
+            return "RELEASED"
+        return "CONSUMED" if self._settled(claim_id) == shipped else "CONFIRMED"
+
+    def hard(self, shelf: Shelf) -> int:
+        """Units of claims without an end."""
+        return sum(x.on_hand for c, x in self._at(shelf) if c.ends is None)
+
+    def soft(self, shelf: Shelf) -> int:
+        """Units of holds whose time is not over."""
+        return sum(x.on_hand for c, x in self._at(shelf) if c.ends is not None and self.live(c))
+
+    def _at(self, scope: tuple[str, str]) -> list[tuple[Claim, Line]]:
+        return [(c, x) for c in self.claims.values() for x in c.lines if x.scope == scope]
+
+    def unsettled(self, shelf: Shelf) -> int:
+        """Units shipped whose source did not say that they left."""
+        references = {s[0] for s in self.shipments if s[1] == shelf}
+        return sum(
+            max(0, self._shipped(name, shelf) - self.departed(name, shelf)) for name in references
+        )
+
+    def early(self, shelf: Shelf) -> int:
+        """Units that left before their shipment was told: missing twice until it is."""
+        references = {s.reference for s in self.said if s.reference}
+        return sum(
+            max(0, self.departed(name, shelf) - self._shipped(name, shelf)) for name in references
+        )
+
+    def _shipped(self, reference: str, shelf: Shelf) -> int:
+        return sum(s[4] for s in self.shipments if s[:2] == (reference, shelf))
+
+    def _settled(self, claim_id: str) -> int:
+        """Shipped units of a claim that left: the first told are the first matched."""
+        settled = 0
+        for reference, shelf in {s[:2] for s in self.shipments}:
+            rest = self.departed(reference, shelf)
+            for _, _, claim, _, units in (s for s in self.shipments if s[:2] == (reference, shelf)):
+                settled += min(units, rest) if claim == claim_id else 0
+                rest -= min(units, rest)
+        return settled
+
+    def leased(self, shelf: Shelf) -> int:
+        """Units devices may still sell."""
+        mine = [x for x in self.leases.values() if x.shelf == shelf and not x.returned]
+        return sum(max(0, x.quantity - x.used) for x in mine if x.ends > self.now)
+
+    # What can be promised.
+    def free(self, shelf: Shelf) -> int:
+        """On hand less all claims; may be negative."""
+        claimed = self.hard(shelf) + self.soft(shelf) + self.unsettled(shelf)
+        return self.on_hand(shelf) - claimed - self.leased(shelf)
+
+    def backordered(self, shelf: Shelf) -> int:
+        """Units promised below zero with permission."""
+        return sum(x.backordered for c, x in self._at(shelf) if self.live(c))
+
+    def deficit(self, shelf: Shelf) -> int:
+        """Units promised that are not there and were not meant to be missing."""
+        return max(0, -(self.free(shelf) + self.backordered(shelf)))
+
+    def node(self, shelf: Shelf, *, keep_off: bool = True) -> int:
+        """What can be promised at a location, unclamped; a given promise may use safety stock."""
+        if not keep_off:
+            return self.free(shelf)
+        if shelf[1] in self.closed:
+            return 0
+        return self.free(shelf) - self.safety.get(shelf, 0)
+
+    def net(self, sku: str, group: str, *, keep_off: bool = True) -> int:
+        """What a group can promise, before it is clamped: less the claims of every group that
+        shares a location with it."""
+        places = self.groups[group]
+        unpinned = sum(
+            x.on_hand
+            for name in self.near(group)
+            for c, x in self._at((sku, name))
+            if x.group and self.live(c)
+        )
+        nodes = sum(
+            max(0, self.node((sku, place), keep_off=keep_off)) - self.deficit((sku, place))
+            for place in places
+        )
+        safety = self.network_safety.get((sku, group), 0) if keep_off else 0
+        return nodes - unpinned - safety
+
+    def near(self, group: str) -> list[str]:
+        """Groups that share a location with one, itself included."""
+        return [name for name, others in self.groups.items() if self.groups[group] & others]
+
+    # What an owner may do. Everything is tried on a copy: a refused command leaves no trace.
+    def reserve(self, claim: Claim) -> None:
+        """All lines or none; the owner's older claim makes room. Raises Refused."""
+        ids = [line.line_id for line in claim.lines]
+        if len(ids) != len(set(ids)):
+            raise Refused("VALIDATION_FAILED")
+        tried = deepcopy(self)
+        tried.lapse()
+        for old in tried.claims.values():
+            if old.owner == claim.owner and tried.live(old):
+                tried._let_go(old)
+        tried.claims[claim.id] = deepcopy(claim)
+        tried._check(tried.claims[claim.id].lines)
+        self._become(tried)
+
+    def confirm(self, claim_id: str) -> None:
+        """Takes the end off; an expired one is acquired again. Raises Refused."""
+        tried = deepcopy(self)
+        claim = tried.claims[claim_id]
+        state = tried.state(claim_id)
+        if state == "CONFIRMED":
+            return
+        if state not in ("HELD", "EXPIRED"):
+            raise Refused("RESERVATION_STATE")
+        claim.ends, claim.lapsed = None, False
+        if state == "EXPIRED":
+            tried._check(claim.lines, keep_off=False)
+        self._become(tried)
+
+    def release(self, claim_id: str, units: Mapping[str, int]) -> None:
+        """Gives back units by line, all for none named. Raises Refused."""
+        claim = self.claims[claim_id]
+        if self.state(claim_id) == "EXPIRED":
+            return
+        wanted = dict(units) or {x.line_id: x.open for x in claim.lines if x.open}
+        self._check_open(claim, wanted)
+        for line in claim.lines:
+            line.released += wanted.get(line.line_id, 0)
+
+    def amend(self, claim_id: str, changes: Mapping[str, int]) -> None:
+        """Claims the increases and gives back the decreases in one step. Raises Refused."""
+        tried = deepcopy(self)
+        if tried.state(claim_id) not in ("HELD", "CONFIRMED"):
+            raise Refused("RESERVATION_STATE")
+        claim = tried.claims[claim_id]
+        tried._check_open(claim, {name: -n for name, n in changes.items() if n < 0})
+        for line in claim.lines:
+            change = changes.get(line.line_id, 0)
+            line.quantity += max(0, change)
+            line.released += max(0, -change)
+        grown = [x for x in claim.lines if changes.get(x.line_id, 0) > 0]
+        tried._check(grown)
+        self._become(tried)
+
+    def extend(self, claim_id: str, seconds: int) -> None:
+        """Moves the end of a hold to a later moment, never its quantity. Raises Refused."""
+        claim = self.claims[claim_id]
+        if self.state(claim_id) != "HELD" or claim.ends is None:
+            raise Refused("RESERVATION_STATE")
+        claim.ends = max(claim.ends, self.now + seconds)
+
+    def pin(self, claim_id: str, line_id: str, places: Mapping[str, int]) -> None:
+        """Group units become units of locations; the total stays. Raises Refused."""
+        tried = deepcopy(self)
+        if tried.state(claim_id) not in ("HELD", "CONFIRMED"):
+            raise Refused("RESERVATION_STATE")
+        claim = tried.claims[claim_id]
+        line = next((x for x in claim.lines if x.line_id == line_id and x.group), None)
+        for place, count in places.items():
+            if line is None or count > line.open:
+                raise Refused("RESERVATION_LINE")
+            if place not in tried.groups[line.group]:
+                raise Refused("GROUP_NOT_ELIGIBLE")
+            line.quantity -= count
+        assert line is not None
+        pinned = [Line(line_id, line.sku, place, count) for place, count in places.items()]
+        known = {x.location: x for x in claim.lines if x.line_id == line_id and not x.group}
+        for item in pinned:
+            if item.location in known:
+                known[item.location].quantity += item.quantity
+            else:
+                claim.lines.append(item)
+        claim.lines = [x for x in claim.lines if x.quantity]
+        tried._check(pinned)
+        self._become(tried)
+
+    def ship(self, claim_id: str, reference: str, units: Mapping[str, int]) -> None:
+        """Units left, says the order side; they stay claimed. Raises Refused."""
+        claim = self.claims[claim_id]
+        self._check_open(claim, units)
+        if self.state(claim_id) in ("HELD", "EXPIRED"):
+            raise Refused("RESERVATION_STATE")
+        for line in claim.lines:
+            if count := units.get(line.line_id, 0):
+                line.shipped.append((reference, count))
+                shelf = (line.sku, line.location)
+                self.shipments.append((reference, shelf, claim_id, line.line_id, count))
+
+    def lapse(self) -> None:
+        """What any look at a hold does: one that is over stays over."""
+        for claim in self.claims.values():
+            claim.lapsed |= claim.ends is not None and claim.ends <= self.now
+
+    # Inside.
+    def _become(self, other: StockModel) -> None:
+        self.__dict__.update(other.__dict__)
+
+    def _let_go(self, claim: Claim) -> None:
+        for line in claim.lines:
+            line.released += line.open
+
+    @staticmethod
+    def _check_open(claim: Claim, units: Mapping[str, int]) -> None:
+        for line_id, count in units.items():
+            if count > sum(x.open for x in claim.lines if x.line_id == line_id):
+                raise Refused("RESERVATION_LINE")
+
+    def _check(self, lines: Iterable[Line], *, keep_off: bool = True) -> None:
+        """Every touched shelf and every claimed group near it is at its floor or above."""
+        for line in lines:
+            if not line.on_hand:
+                continue
+            shelf = (line.sku, line.location)
+            if line.group:
+                near = self.near(line.group)
+            else:
+                near = [g for g, places in self.groups.items() if line.location in places]
+                closed = keep_off and line.location in self.closed
+                if closed or self.node(shelf, keep_off=keep_off) < 0:
+                    raise Refused("INSUFFICIENT_STOCK")
+            for group in near:
+                asked = group == line.group or self._claimed(line.sku, group)
+                if asked and self.net(line.sku, group, keep_off=keep_off) < 0:
+                    raise Refused("INSUFFICIENT_STOCK")
+
+    def _claimed(self, sku: str, group: str) -> bool:
+        return any(self.live(c) and x.open for c, x in self._at((sku, group)) if x.group)
+
+    # Leases: claims of devices that cannot ask.
+    def grant(self, lease: Lease) -> None:
+        """Keeps units for a device. Raises Refused."""
+        tried = deepcopy(self)
+        tried.leases[lease.id] = deepcopy(lease)
+        if tried.free(lease.shelf) < tried.safety.get(lease.shelf, 0):
+            raise Refused("INSUFFICIENT_STOCK")
+        self._become(tried)
+
+    def report(self, lease_id: str, report: str, units: int, at: int) -> bool:
+        """The device sold units; True when they were beyond what it may sell. Once per report."""
+        lease = self.leases[lease_id]
+        if report in lease.reports:
+            return False
+        lease.reports.add(report)
+        self.move(lease.shelf, "SELLABLE", -units, at, (lease_id, report))
+        lease.used += units
+        return lease.used > lease.quantity or lease.returned or lease.ends <= self.now
