@@ -22,6 +22,10 @@ log = get_logger(__name__)
 C = TypeVar("C")
 R = TypeVar("R")
 
+LINGER_MS_MAX = 40
+QUIET_S = 0.003
+"""A pause in which nobody came: the batch has all the company it will get."""
+
 Process = Callable[[Sequence[C]], Awaitable[Sequence[R | Exception]]]
 
 
@@ -57,7 +61,7 @@ class GroupCommit(Generic[C, R]):
         *,
         batch_max: int = 256,
         queue_max: int = 10_000,
-        linger_ms_max: int = 5,
+        linger_ms_max: int = LINGER_MS_MAX,
         name: str = "group commit",
     ) -> None:
         self._process = process
@@ -117,15 +121,26 @@ class GroupCommit(Generic[C, R]):
             await self._settle(batch)
 
     async def _linger(self) -> None:
-        """Waits for company: not after a batch of one (idle), and never for a full batch."""
-        if self._last_batch <= 1 or len(self._queue) >= self._batch_max or self._stopping:
+        """Waits for company: not after a batch of one (idle), and never for a full batch.
+
+        Under load a batch's callers come back one after the other, as fast as the process can take
+        them in. Written at once, the first few of them would pay for a transaction of their own; so
+        it waits for as long as more keep coming, and no longer than ``linger_ms_max``.
+        """
+        if self._last_batch <= 1:
             return
-        self._full.clear()
-        try:
-            async with asyncio.timeout(self._linger_s):
-                await self._full.wait()
-        except TimeoutError:
-            return
+        loop = asyncio.get_running_loop()
+        until, before = loop.time() + self._linger_s, 0
+        while before < len(self._queue) < self._batch_max and not self._stopping:
+            if loop.time() >= until:
+                return
+            before = len(self._queue)
+            self._full.clear()
+            try:
+                async with asyncio.timeout(QUIET_S):
+                    await self._full.wait()
+            except TimeoutError:
+                continue
 
     async def _settle(self, batch: Sequence[_Waiting[C, R]]) -> None:
         parts = [batch]

@@ -17,7 +17,7 @@ from tandem_inventory_availability.adapters.postgres import (
     reservation_rows,
     stock_rows,
 )
-from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
+from tandem_inventory_availability.adapters.postgres.policy_rows import last_known, load_policies
 from tandem_inventory_availability.application.ports import Needs
 from tandem_inventory_availability.domain.errors import StockBusy
 from tandem_inventory_availability.domain.lock_scope import LockScope, ScopeBuilder
@@ -65,7 +65,7 @@ def _places(needs: Sequence[Needs], reservations: Sequence[Reservation]) -> set[
 
 async def _lock_places(connection: AsyncConnection, book: StockBook, places: set[Place]) -> None:
     tenants = {place.tenant for place in places}
-    policies = await load_policies(connection, tenants)
+    policies = last_known(tenants) or await load_policies(connection, tenants)
     for _ in range(ATTEMPTS_MAX):
         scope = await _scope(connection, book, policies, places)
         attempt = await connection.begin_nested() if _has_groups(policies) else None

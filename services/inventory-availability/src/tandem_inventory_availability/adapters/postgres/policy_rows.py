@@ -71,6 +71,15 @@ async def load_policies(
     return found
 
 
+def last_known(tenants: Collection[str]) -> dict[str, StockPolicy] | None:
+    """What this process last read, to guess which rows to lock; None when it has not read all.
+
+    No decision may rest on it: `load_policies` says what is in effect.
+    """
+    known = {tenant: _copies[tenant][1] for tenant in tenants if tenant in _copies}
+    return known if len(known) == len(set(tenants)) else None
+
+
 async def load_sources(connection: AsyncConnection, tenant: str) -> PolicySources:
     """What the policy of a tenant is made of."""
     return (await _read(connection, {tenant}))[tenant][1]

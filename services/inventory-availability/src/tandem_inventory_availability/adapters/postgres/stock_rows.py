@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.domain.stock_book import StockBook
@@ -90,6 +91,12 @@ _FIGURES = (
 )
 
 
+_made: WeakKeyDictionary[Engine, set[StockKey]] = WeakKeyDictionary()
+"""Positions that are there for certain, for none is ever removed: they need not be made again. A row
+without a version may be of this very batch, and vanish with it."""
+KNOWN_POSITIONS_MAX = 200_000
+
+
 def key_columns(keys: Collection[StockKey]) -> dict[str, object]:
     """Keys as three arrays."""
     return {
@@ -113,11 +120,17 @@ async def lock_positions(
     locked = sorted({*wanted, *members})
     if not locked:
         return
-    if keys:
-        await connection.execute(_EXIST, key_columns(keys))
+    made = _made.setdefault(connection.sync_engine, set())
+    new = [key for key in keys if key not in made]
+    if new:
+        await connection.execute(_EXIST, key_columns(new))
     for row in await connection.execute(_LOCK, key_columns(locked)):
         position = to_position(row)
         book.positions[position.key] = position
+        if position.version:
+            made.add(position.key)
+    if len(made) > KNOWN_POSITIONS_MAX:
+        made.clear()
     book.known_skus |= {(key.tenant, key.sku) for key in book.positions}
     missing = [key for key in keys if key not in book.positions]
     await learn_skus(connection, book, {(key.tenant, key.sku) for key in missing})
