@@ -92,8 +92,8 @@ _FIGURES = (
 
 
 _made: WeakKeyDictionary[Engine, set[StockKey]] = WeakKeyDictionary()
-"""Positions that are there for certain, for none is ever removed: they need not be made again. A row
-without a version may be of this very batch, and vanish with it."""
+"""Positions that are there for certain, for none is ever removed: they need not be made again. A
+row without a version may be of this very batch, and vanish with it."""
 KNOWN_POSITIONS_MAX = 200_000
 
 
