@@ -112,9 +112,9 @@ def _hand_out(parts: Sequence[Part], left: int, everything: int) -> dict[str, in
 
 
 def _wanted(part: Part, everything: int) -> int:
-    if part.mode == "PERCENT":
-        return max(part.floor, everything * part.want // 10_000)
-    return everything if part.mode == "REST" else max(part.floor, part.want)
+    wants = {"FIXED": part.want, "PERCENT": everything * part.want // 10_000, "REST": everything}
+    wanted = max(part.floor, wants[part.mode])
+    return wanted if part.cap is None else min(wanted, part.cap)
 
 
 def _share(need: Mapping[str, int], left: int) -> dict[str, int]:
