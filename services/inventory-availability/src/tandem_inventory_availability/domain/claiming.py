@@ -42,3 +42,7 @@ def _move(book: StockBook, reservation: Reservation, sign: int) -> None:
     for line in reservation.lines:
         for peg in line.pegs:
             book.peg(reservation.tenant, peg.supply_line_id, sign * peg.quantity)
+        plan = book.plan_of(line.place(reservation.tenant)) if line.draws else None
+        if plan is not None:
+            moved = plan.taking if sign > 0 else plan.giving
+            book.put_plan(moved(reservation.channel, line.draws))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tandem_inventory_availability.domain.claiming import replaced, take_back
+from tandem_inventory_availability.domain.drawing import Drawing
 from tandem_inventory_availability.domain.errors import (
     GroupNotEligible,
     HoldLimitReached,
@@ -31,6 +32,7 @@ from tandem_inventory_availability.domain.reservation_line import (
     Place,
     ReservationLine,
     chosen,
+    parted,
 )
 from tandem_inventory_availability.domain.reserving import check_places, components, short_at
 from tandem_inventory_availability.domain.room import Demand, Floor, Room
@@ -75,8 +77,10 @@ def confirm(book: StockBook, tenant: str, reservation_id: str) -> Reservation:
     # The promise was given once: what is kept back for safety may serve it.
     _check_room(book, reservation, reservation.claimed(), Floor.ZERO)
     _check_supply(book, reservation)
+    drawing, demand = Drawing(book, reservation.channel), Demand()
+    lines = tuple(_drawn(line, reservation, drawing, demand) for line in reservation.lines)
     none = replace(reservation, lines=())
-    return replaced(book, none, confirmed, "CONFIRMED")
+    return replaced(book, none, replace(confirmed, lines=lines), "CONFIRMED")
 
 
 def release(
@@ -138,10 +142,12 @@ def amend(
         [LineQuantity(x.line_id, -x.delta, x.location, x.sku) for x in lines if x.delta < 0],
     )
     less = reservation.released(fewer) if fewer else reservation
-    demand = Demand()
+    demand, drawing = Demand(), Drawing(book, reservation.channel)
     for place, quantity in reservation.claimed().items():
         demand.add(place, less.claimed()[place] - quantity)
-    _check_room(book, reservation, _sums(reservation, more), Floor.SAFETY, demand)
+    drawing.give(reservation, fewer)
+    _check_room(book, reservation, _sums(reservation, more), Floor.SAFETY, demand.copy())
+    more = [_drawn(line, reservation, drawing, demand) for line in more]
     amended = replace(
         reservation.with_lines(_merged(less.lines, more)), version=reservation.version + 1
     )
@@ -163,14 +169,16 @@ def pin(
     reservation = _live(book, tenant, reservation_id, expected_version)
     lines = list(reservation.lines)
     wanted: dict[Place, int] = {}
-    demand = Demand()
+    demand, moved, drawing = Demand(), Demand(), Drawing(book, reservation.channel)
     for number, item in enumerate(pins):
         at = _pinned_from(lines, item)
         target = replace(lines[at], location=item.location, group="").place(tenant)
         _check_member(book, lines[at], item, number, tenant)
         demand.add(lines[at].place(tenant), -item.quantity)
         wanted[target] = wanted.get(target, 0) + item.quantity
-        lines[at : at + 1] = _split(lines[at], item)
+        moved.add(lines[at].place(tenant), -item.quantity)
+        lines[at : at + 1] = drawing.moved(lines[at], _split(lines[at], item), tenant, moved)
+        moved.add(target, item.quantity)
     _check_room(book, reservation, wanted, Floor.SAFETY, demand)
     pinned = reservation.with_lines(_joined(lines))
     return replaced(book, reservation, pinned, "PINNED")
@@ -225,6 +233,18 @@ def _live(book: StockBook, tenant: str, reservation_id: str, expected_version: i
 
 def _all_open(reservation: Reservation) -> dict[LineKey, int]:
     return {line.key: line.open for line in reservation.lines if line.open}
+
+
+def _drawn(
+    line: ReservationLine, reservation: Reservation, drawing: Drawing, demand: Demand
+) -> ReservationLine:
+    """The line with its draws. Raises QuotaExhausted."""
+    place, quantity = line.place(reservation.tenant), line.on_hand - line.backordered
+    # What has left already keeps what it drew.
+    kept, _ = line.undrawn(line.open)
+    draws = drawing.take(place, quantity, demand)
+    demand.add(place, line.on_hand)
+    return replace(line, draws=kept + draws)
 
 
 def _sums(reservation: Reservation, lines: Iterable[ReservationLine]) -> dict[Place, int]:
@@ -292,10 +312,12 @@ def _merged(
     merged = {line.key: line for line in lines}
     for line in more:
         known = merged.get(line.key)
-        merged[line.key] = (
-            replace(known, quantity=known.quantity + line.quantity) if known else line
-        )
+        merged[line.key] = _more_of(known, line) if known else line
     return list(merged.values())
+
+
+def _more_of(known: ReservationLine, line: ReservationLine) -> ReservationLine:
+    return replace(known, quantity=known.quantity + line.quantity, draws=known.draws + line.draws)
 
 
 def _pinned_from(lines: Sequence[ReservationLine], item: Pin) -> int:
@@ -327,6 +349,7 @@ def _check_member(
 
 
 def _split(line: ReservationLine, item: Pin) -> list[ReservationLine]:
+    kept, moved = parted(line.draws, item.quantity)
     pinned = replace(
         line,
         location=item.location,
@@ -339,9 +362,9 @@ def _split(line: ReservationLine, item: Pin) -> list[ReservationLine]:
         pegged=0,
         backordered=0,
         pegs=(),
-        draws=(),
+        draws=moved,
     )
-    rest = replace(line, quantity=line.quantity - item.quantity)
+    rest = replace(line, quantity=line.quantity - item.quantity, draws=kept)
     return [rest, pinned] if rest.quantity else [replace(pinned, short=line.short)]
 
 
@@ -350,7 +373,5 @@ def _joined(lines: Sequence[ReservationLine]) -> list[ReservationLine]:
     joined: dict[LineKey, ReservationLine] = {}
     for line in lines:
         known = joined.get(line.key)
-        joined[line.key] = (
-            replace(known, quantity=known.quantity + line.quantity) if known else line
-        )
+        joined[line.key] = _more_of(known, line) if known else line
     return list(joined.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from tandem_inventory_availability.domain.errors import ReservationLineNotOpen
 from tandem_inventory_availability.domain.stock_position import StockKey
@@ -37,6 +38,9 @@ class Draw:
 
     quota_id: str
     quantity: int
+
+
+T = TypeVar("T", Peg, Draw)
 
 
 @dataclass(frozen=True, order=True)
@@ -104,15 +108,23 @@ class ReservationLine:
 
     def give_back(self, quantity: int) -> ReservationLine:
         """Fewer units: those that wait longest go first, stock on hand last."""
-        pegs, unpegged = shortened(self.pegs, quantity)
+        pegs, given = parted(self.pegs, quantity)
+        unpegged = sum(peg.quantity for peg in given)
         rest = quantity - unpegged
+        draws, _ = self.undrawn(quantity)
         return replace(
             self,
             released=self.released + quantity,
             pegs=pegs,
+            draws=draws,
             pegged=self.pegged - unpegged,
             backordered=max(0, self.backordered - rest),
         )
+
+    def undrawn(self, quantity: int) -> tuple[tuple[Draw, ...], tuple[Draw, ...]]:
+        """The draws that stay and those that return when units are given back. Units on supply and
+        below zero go first: they were never drawn."""
+        return parted(self.draws, max(0, quantity - self.pegged - self.backordered))
 
     def ship(self, quantity: int) -> ReservationLine:
         """Units left; of what was below zero none is once it can be shipped."""
@@ -127,16 +139,19 @@ class ReservationLine:
         )
 
 
-def shortened(pegs: Sequence[Peg], quantity: int) -> tuple[tuple[Peg, ...], int]:
-    """Pegs with up to that many units fewer, the last first; and how many were taken off."""
-    kept: list[Peg] = []
-    left = quantity
-    for peg in reversed(pegs):
-        off = min(left, peg.quantity)
-        left -= off
-        if peg.quantity > off:
-            kept.append(Peg(peg.supply_line_id, peg.quantity - off))
-    return tuple(reversed(kept)), quantity - left
+def parted(parts: Sequence[T], quantity: int) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """What is kept and what is given back of parts that get up to that many units smaller. The last
+    goes first, so borrowed units return before a channel's own."""
+    kept: list[T] = []
+    given: list[T] = []
+    for part in reversed(parts):
+        off = min(quantity, part.quantity)
+        quantity -= off
+        if off:
+            given.append(replace(part, quantity=off))
+        if part.quantity > off:
+            kept.append(replace(part, quantity=part.quantity - off))
+    return tuple(reversed(kept)), tuple(given)
 
 
 def chosen(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from tandem_core.errors import FieldViolation, ValidationFailed
 
 from tandem_inventory_availability.domain.claiming import claim, take_back
+from tandem_inventory_availability.domain.drawing import Drawing
 from tandem_inventory_availability.domain.errors import (
     GroupNotEligible,
     InsufficientStock,
@@ -63,12 +64,13 @@ def reserve(
     check_places(book, wanted.lines, wanted)
     held = book.live_of(wanted.owner)
     # An owner's own hold never stands in its way: it is given back in the same step.
-    demand = Demand()
+    demand, drawing = Demand(), Drawing(book, wanted.channel)
     for old in held:
         for place, quantity in old.claimed().items():
             demand.add(place, -quantity)
+        drawing.give(old, {line.key: line.open for line in old.lines})
     parts = [part for line in wanted.lines for part in components(book, wanted.tenant, line)]
-    lines = _Taking(book, wanted, demand).lines(parts, how)
+    lines = _Taking(book, wanted, demand, drawing).lines(parts, how)
     for old in held:
         take_back(book, old, {line.key: line.open for line in old.lines}, "REPLACED")
     return book.step(claim(book, replace(wanted, lines=tuple(lines))), MADE)
@@ -118,13 +120,14 @@ class _Taking:
     book: StockBook
     wanted: Reservation
     demand: Demand
+    drawing: Drawing
 
     def lines(self, parts: Sequence[ReservationLine], how: ReserveMode) -> list[ReservationLine]:
         if how is ReserveMode.ATOMIC:
             shorts = self._short_of(parts)
             if shorts:
                 raise InsufficientStock(self.wanted.tenant, shorts)
-            return list(parts)
+            return [self._taken(part) for part in parts]
         taken = self._each(parts, how)
         if not any(line.quantity for line in taken):
             raise InsufficientStock(self.wanted.tenant, [self._short(line) for line in parts])
@@ -142,16 +145,14 @@ class _Taking:
         return taken
 
     def _whole(self, line: Sequence[ReservationLine]) -> list[ReservationLine]:
-        before = replace(self.demand, keys=dict(self.demand.keys), groups=dict(self.demand.groups))
-        if not self._short_of(line):
-            return list(line)
-        self.demand.keys, self.demand.groups = before.keys, before.groups
+        if not self._short_of(line) and all(self._channel_has(part) for part in line):
+            return [self._taken(part) for part in line]
         return [replace(part, quantity=0, short=part.quantity) for part in line]
 
     def _filled(self, line: ReservationLine) -> ReservationLine:
         place = line.place(self.wanted.tenant)
-        on_hand = min(line.quantity, self._room().of(place))
-        self.demand.add(place, on_hand)
+        on_hand = min(line.quantity, self._room().of(place), self._channel_room(line))
+        draws = self._taken(replace(line, quantity=on_hand)).draws
         left = line.quantity - on_hand
         pegs, below = self._later(place, left, line)
         pegged = sum(item.quantity for item in pegs)
@@ -162,6 +163,7 @@ class _Taking:
             pegs=tuple(pegs),
             backordered=below,
             short=left - pegged - below,
+            draws=draws,
         )
 
     def _later(self, place: Place, left: int, line: ReservationLine) -> tuple[list[Peg], int]:
@@ -179,19 +181,33 @@ class _Taking:
         self.demand.add(place, below)
         return pegs, below
 
+    def _taken(self, line: ReservationLine) -> ReservationLine:
+        place = line.place(self.wanted.tenant)
+        draws = self.drawing.take(place, line.quantity, self.demand)
+        self.demand.add(place, line.quantity)
+        return replace(line, draws=draws) if draws else line
+
+    def _channel_room(self, line: ReservationLine) -> int:
+        room = self.drawing.room(line.place(self.wanted.tenant), self.demand)
+        return line.quantity if room is None else room
+
+    def _channel_has(self, line: ReservationLine) -> bool:
+        return self._channel_room(line) >= line.quantity
+
     def _short_of(self, parts: Sequence[ReservationLine]) -> list[Short]:
-        """Adds up the demand place by place; the places where it is more than there is room."""
+        """The places where the lines together ask for more than there is room."""
         shorts = []
+        demand = self.demand.copy()
         sums: dict[Place, int] = {}
         for part in parts:
             place = part.place(self.wanted.tenant)
             sums[place] = sums.get(place, 0) + part.quantity
         for place, quantity in sums.items():
-            room = self._room().of(place)
+            room = Room(self.book, demand, self.wanted.mode).of(place)
             if quantity > room:
                 shorts.append(short_at(place, quantity, room))
             else:
-                self.demand.add(place, quantity)
+                demand.add(place, quantity)
         return shorts
 
     def _short(self, line: ReservationLine) -> Short:

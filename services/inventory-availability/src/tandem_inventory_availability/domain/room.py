@@ -44,6 +44,10 @@ class Demand:
         else:
             self.keys[place] = self.keys.get(place, 0) + quantity
 
+    def copy(self) -> Demand:
+        """One that grows on its own."""
+        return Demand(dict(self.keys), dict(self.groups), dict(self.pegs))
+
     def of(self, place: Place) -> int:
         """Units of a place."""
         if isinstance(place, GroupKey):

@@ -8,6 +8,11 @@ from datetime import datetime
 
 from tandem_core.errors import NotFound
 
+from tandem_inventory_availability.domain.allocation_plan import (
+    AllocationPlan,
+    PlanKey,
+    plan_of,
+)
 from tandem_inventory_availability.domain.errors import (
     GroupUnknown,
     LocationUnknown,
@@ -50,6 +55,18 @@ class ReservationStep:
     origin: Origin
 
 
+@dataclass(frozen=True)
+class SupplyStep:
+    """One change of a supply line: how it stands after it, and why. ``difference`` are units more
+    (or fewer) than were expected."""
+
+    line: SupplyLine
+    cause: str
+    origin: Origin
+    difference: int = 0
+    reason: str = ""
+
+
 @dataclass
 class StockBook:
     """State of a batch at one moment. ``origin`` is set before each command."""
@@ -59,6 +76,7 @@ class StockBook:
     positions: dict[StockKey, StockPosition] = field(default_factory=dict)
     group_claims: dict[GroupKey, GroupClaim] = field(default_factory=dict)
     supply: dict[tuple[str, str], SupplyLine] = field(default_factory=dict)
+    plans: dict[PlanKey, AllocationPlan] = field(default_factory=dict)
     known_skus: set[tuple[str, str]] = field(default_factory=set)
     reservations: dict[tuple[str, str], Reservation] = field(default_factory=dict)
     live: dict[OwnerKey, set[str]] = field(default_factory=dict)
@@ -68,7 +86,9 @@ class StockBook:
 
     changed: dict[StockKey, Origin] = field(default_factory=dict)
     changed_groups: dict[GroupKey, Origin] = field(default_factory=dict)
+    changed_plans: set[PlanKey] = field(default_factory=set)
     changed_supply: set[tuple[str, str]] = field(default_factory=set)
+    supply_steps: list[SupplyStep] = field(default_factory=list)
     steps: list[ReservationStep] = field(default_factory=list)
     newly_booked: list[BookedLine] = field(default_factory=list)
     changed_evidence: set[EvidenceKey] = field(default_factory=set)
@@ -131,6 +151,26 @@ class StockBook:
             line.pegged += quantity
             self.changed_supply.add((tenant, supply_line_id))
 
+    def supply_step(
+        self, line: SupplyLine, cause: str, difference: int = 0, reason: str = ""
+    ) -> None:
+        """Keeps what is told of a changed supply line."""
+        line.version += 1
+        self.changed_supply.add((line.key.tenant, line.id))
+        step = SupplyStep(line.snapshot(), cause, self.origin, difference, reason)
+        self.supply_steps.append(step)
+
+    def plan_of(self, place: Place) -> AllocationPlan | None:
+        """The allocation plan a claim on a place draws from; None when nothing shares it out."""
+        if not self.plans:
+            return None
+        return plan_of(self.plans.values(), self.policy(place.tenant), place, self.now)
+
+    def put_plan(self, plan: AllocationPlan) -> None:
+        """Keeps a plan whose draws changed."""
+        self.plans[plan.key] = plan
+        self.changed_plans.add(plan.key)
+
     def change_group(self, key: GroupKey) -> GroupClaim:
         """The claims on a group that are about to change."""
         self.changed_groups.setdefault(key, self.origin)
@@ -166,10 +206,14 @@ class StockBook:
         for key, quantity in reservation.backordered().items():
             self.positions[key].backordered -= quantity
             self.positions[key].backordered_expired -= quantity
+        for line in (line for line in reservation.lines if line.draws):
+            if (plan := self.plan_of(line.place(reservation.tenant))) is not None:
+                self.put_plan(plan.lapsing(reservation.channel, line.draws))
         for peg in (peg for line in reservation.lines for peg in line.pegs):
             self.peg(reservation.tenant, peg.supply_line_id, -peg.quantity)
-            if (line := self.supply.get((reservation.tenant, peg.supply_line_id))) is not None:
-                line.pegged_expired -= peg.quantity
+            supply = self.supply.get((reservation.tenant, peg.supply_line_id))
+            if supply is not None:
+                supply.pegged_expired -= peg.quantity
         return self.step(reservation.expired_now(), "EXPIRED")
 
     def step(self, reservation: Reservation, cause: str) -> Reservation:
