@@ -12,9 +12,11 @@ from tandem_inventory_availability.adapters.postgres.stock_transaction import (
 from tandem_inventory_availability.application.carry_out_commands import carry_out_commands
 from tandem_inventory_availability.application.expire_reservation import ExpireReservation
 
+BATCHES_MAX = 20
+
 
 class ExpirySweeper:
-    """Expires at most ``rows_max`` holds in one round; 0 turns it off."""
+    """Expires at most ``rows_max`` holds in one transaction; 0 turns it off."""
 
     def __init__(
         self, units: UnitOfWorkFactory, read_models: StockReadModels, clock: Clock, *, rows_max: int
@@ -25,8 +27,20 @@ class ExpirySweeper:
         self._rows_max = rows_max
 
     async def sweep(self) -> int:
-        """One round; how many holds it looked at."""
-        found = await self._read_models.expired(self._rows_max) if self._rows_max else []
+        """Tidies what has expired, a batch a transaction; how many holds it looked at.
+
+        Reads subtract untidied holds one by one, so a flash sale's must not pile up.
+        """
+        swept = 0
+        for _ in range(BATCHES_MAX if self._rows_max else 0):
+            looked_at = await self._batch()
+            swept += looked_at
+            if looked_at < self._rows_max:
+                break
+        return swept
+
+    async def _batch(self) -> int:
+        found = await self._read_models.expired(self._rows_max)
         if not found:
             return 0
         commands = [ExpireReservation(tenant, reservation_id) for tenant, reservation_id in found]

@@ -9,7 +9,7 @@ from sqlalchemy import Row, RowMapping, text
 from tandem_core.clock import Clock
 from tandem_platform.database import Database
 
-from tandem_inventory_availability.adapters.postgres import reservation_rows
+from tandem_inventory_availability.adapters.postgres import integrity_rows, reservation_rows
 from tandem_inventory_availability.adapters.postgres.position_reads import (
     LIVE_POSITION,
     to_live_position,
@@ -18,7 +18,6 @@ from tandem_inventory_availability.domain.reservation import Reservation
 from tandem_inventory_availability.domain.stock_position import StockPosition
 
 Position = Sequence[str | int]
-DIFFERENCES_MAX = 250
 
 _POSITIONS = text(f"""
     SELECT p.* FROM ({LIVE_POSITION}) AS p
@@ -41,47 +40,18 @@ _EXPIRED_IDS = text("""
     SELECT tenant, id::text FROM reservation
     WHERE state = 'HELD' AND expires_at <= :now ORDER BY expires_at LIMIT :rows
 """)
-_COUNT = text("SELECT count(*) FROM stock_position WHERE tenant = :tenant")
-# Every figure of a position beside what its parts add up to, in one statement: one snapshot.
-_DIFFERENCES = text("""
-    WITH ledger AS (
-        SELECT sku, location, count(*) AS position, max(position) AS highest,
-            sum((to_bucket = 'SELLABLE')::int * quantity
-              - (from_bucket = 'SELLABLE')::int * quantity) AS on_hand,
-            sum((to_bucket = 'QUALITY_HOLD')::int * quantity
-              - (from_bucket = 'QUALITY_HOLD')::int * quantity) AS quality_hold,
-            sum((to_bucket = 'DAMAGED')::int * quantity
-              - (from_bucket = 'DAMAGED')::int * quantity) AS damaged,
-            sum((to_bucket = 'RETURN_PENDING')::int * quantity
-              - (from_bucket = 'RETURN_PENDING')::int * quantity) AS return_pending
-        FROM ledger_entry WHERE tenant = :tenant GROUP BY sku, location
-    ), claims AS (
-        SELECT l.sku, l.location,
-            sum(l.quantity - l.released - l.shipped) FILTER (WHERE r.state = 'CONFIRMED') AS hard,
-            sum(l.quantity - l.released - l.shipped) FILTER (WHERE r.state = 'HELD') AS soft,
-            sum(l.shipped - l.settled) AS unsettled
-        FROM reservation AS r, jsonb_to_recordset(r.lines) AS l (sku text, location text,
-             quantity bigint, released bigint, shipped bigint, settled bigint)
-        WHERE r.tenant = :tenant GROUP BY l.sku, l.location
-    ), feeds AS (
-        SELECT sku, location, sum(snapshot_value + delta_sum) AS counted
-        FROM stock_feed WHERE tenant = :tenant GROUP BY sku, location
-    )
-    SELECT p.sku, p.location, f.figure, f.projected::bigint,
-           COALESCE(f.derived, 0)::bigint AS derived
-    FROM stock_position AS p
-    LEFT JOIN ledger AS l USING (sku, location)
-    LEFT JOIN claims AS c USING (sku, location)
-    LEFT JOIN feeds AS s USING (sku, location)
-    CROSS JOIN LATERAL (VALUES
-        ('on_hand', p.on_hand, l.on_hand), ('quality_hold', p.quality_hold, l.quality_hold),
-        ('damaged', p.damaged, l.damaged), ('return_pending', p.return_pending, l.return_pending),
-        ('position', p.position, l.position), ('highest_position', p.position, l.highest),
-        ('hard_reserved', p.hard, c.hard), ('soft_reserved', p.soft, c.soft),
-        ('unsettled', p.unsettled, c.unsettled),
-        ('source_figure', p.on_hand - p.local_net, s.counted)) AS f (figure, projected, derived)
-    WHERE p.tenant = :tenant AND f.projected <> COALESCE(f.derived, 0)
-    ORDER BY 1, 2, 3 LIMIT :rows
+# Promises below zero that stock stands behind now, by when they are needed, then by age.
+_BACKED = text("""
+    SELECT r.tenant, r.id::text FROM reservation AS r
+    CROSS JOIN LATERAL jsonb_to_recordset(r.lines)
+        AS l (sku text, location text, backordered bigint, need_by timestamptz)
+    JOIN stock_position AS p
+      ON p.tenant = r.tenant AND p.sku = l.sku AND p.location = l.location
+     AND p.on_hand - p.hard - p.soft - p.unsettled - p.leased + p.backordered > 0
+    WHERE r.state IN ('HELD', 'CONFIRMED') AND l.backordered > 0
+      AND jsonb_path_exists(r.lines, '$[*] ? (@.backordered > 0)')
+    GROUP BY r.tenant, r.id, r.created_at
+    ORDER BY min(l.need_by) NULLS LAST, r.created_at, r.id LIMIT :rows
 """)
 
 
@@ -147,13 +117,17 @@ class StockReadModels:
         async with self._database.transaction() as connection:
             return [(row[0], row[1]) for row in await connection.execute(_EXPIRED_IDS, arguments)]
 
+    async def backed(self, rows: int) -> list[tuple[str, str]]:
+        """Tenant and id of reservations below zero that can be filled now, in their order."""
+        async with self._database.transaction() as connection:
+            return [(row[0], row[1]) for row in await connection.execute(_BACKED, {"rows": rows})]
+
     async def differences(self, tenant: str) -> tuple[int, Sequence[Row[Any]]]:
         """How many positions there are, and every figure that is not the sum of its parts."""
-        arguments = {"tenant": tenant, "rows": DIFFERENCES_MAX}
         async with self._database.transaction() as connection:
-            found = (await connection.execute(_DIFFERENCES, arguments)).all()
-            count = (await connection.execute(_COUNT, {"tenant": tenant})).scalar_one()
-        return int(count), found
+            found = await integrity_rows.differences(connection, tenant)
+            count = await integrity_rows.positions_count(connection, tenant)
+        return count, found
 
     def _as_of_now(self, reservation: Reservation) -> Reservation:
         if reservation.expired(self._clock.now()) and reservation.state.value == "HELD":

@@ -28,6 +28,15 @@ def upgrade() -> None:
         ) WITH (fillfactor = 50)
     """)
     op.execute("""
+        CREATE INDEX stock_position_backordered ON stock_position (tenant, sku, location)
+        WHERE backordered > 0
+    """)
+    op.execute("""
+        CREATE INDEX reservation_backordered ON reservation (tenant, created_at)
+        WHERE state IN ('HELD', 'CONFIRMED')
+          AND jsonb_path_exists(lines, '$[*] ? (@.backordered > 0)')
+    """)
+    op.execute("""
         ALTER TABLE reservation
             ADD COLUMN extensions integer NOT NULL DEFAULT 0,
             ADD COLUMN fulfilment_mode text NOT NULL DEFAULT '',
