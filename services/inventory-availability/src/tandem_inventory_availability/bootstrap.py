@@ -12,7 +12,9 @@ from tandem_platform.service_wiring import consumer_runners, platform_servicers,
 
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
+from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
+from tandem_inventory_availability.entrypoints.backorder_loop import BackorderFiller
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
     AGGREGATE_TYPES,
     StockFeeds,
@@ -23,6 +25,8 @@ from tandem_inventory_availability.entrypoints.grpc_catalog_service import Catal
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
+from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
+from tandem_inventory_availability.entrypoints.supply_lateness_loop import SupplyLateness
 from tandem_inventory_availability.settings import InventorySettings
 
 
@@ -37,10 +41,13 @@ async def build(runtime: Runtime) -> ServiceParts:
     )
     writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
     idempotent = IdempotentWrites(runtime.units, clock)
+    supply = SupplyReads(runtime.database, clock)
+    lateness = SupplyLateness(runtime.units, supply, clock)
     feeds = StockFeeds(clock, name)
     consumer = Consumer(f"{name}-evt_connector", "EVT_CONNECTOR", AGGREGATE_TYPES, feeds.apply)
     runners = consumer_runners(runtime, {"connectors": consumer})
     sweeper = ExpirySweeper(runtime.units, read_models, clock, rows_max=settings.sweep_rows_max)
+    filler = BackorderFiller(runtime.units, read_models, clock)
     tokens = runtime.page_tokens
     return ServiceParts(
         servicers=[
@@ -48,13 +55,16 @@ async def build(runtime: Runtime) -> ServiceParts:
             AvailabilityService(reads, read_models, tokens),
             CatalogService(runtime.database, idempotent, tokens),
             ConfigService(runtime.database, idempotent, clock, tokens),
+            SupplyService(idempotent, supply, clock, tokens),
             SignalService(idempotent, clock),
             *platform_servicers(runtime, runners, idempotent),
         ],
         consumers=runners,
         loops=[
             writes.requests,
+            BackgroundLoop("backorders", filler.fill, interval_s=settings.backorder_interval_s),
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
+            BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
             purge_loop(idempotent),
         ],
     )

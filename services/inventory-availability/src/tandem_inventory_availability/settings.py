@@ -17,5 +17,9 @@ class InventorySettings(ServiceSettings):
     """Pause between rounds that tidy expired holds; they stop counting by the clock alone."""
     sweep_rows_max: int = Field(default=500, ge=0)
     """Holds tidied in one round; 0 turns the sweeper off."""
+    backorder_interval_s: float = Field(default=2.0, gt=0)
+    """Pause between rounds that give stock to those it was promised to below zero."""
     source_fresh_s_max: int = Field(default=86_400, ge=1)
     """A source that has not reported for longer makes its answers STALE."""
+    lateness_interval_s: float = Field(default=60.0, gt=0)
+    """Pause between rounds that tell of overdue supply; it counts as late by the clock alone."""

@@ -23,10 +23,12 @@ from tandem.inventory.v1.config_service_pb2_grpc import ConfigServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tandem.inventory.v1.signal_service_pb2_grpc import SignalServiceStub
 from tandem.inventory.v1.stock_position_pb2 import StockPosition
+from tandem.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from tandem_core.clock import FixedClock
 from tandem_core.ids import Uuid7Factory
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
+from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
@@ -35,6 +37,7 @@ from tandem_inventory_availability.entrypoints.grpc_catalog_service import Catal
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
+from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
 from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
 from tandem_platform.grpc_client import ServiceChannel
@@ -95,6 +98,7 @@ class Running:
         self.catalog = CatalogServiceStub(self.channel)
         self.signals = SignalServiceStub(self.channel)
         self.config = ConfigServiceStub(self.channel)
+        self.supply = SupplyServiceStub(self.channel)
 
     async def catalogue(self, skus: Iterable[str] = (TEE, CAP, MUG)) -> None:
         items = [catalog.Item(sku=sku) for sku in skus]
@@ -202,6 +206,7 @@ async def running_stock(
         AvailabilityService(reads, read_models, tokens),
         CatalogService(database, idempotent, tokens),
         ConfigService(database, idempotent, clock, tokens),
+        SupplyService(idempotent, SupplyReads(database, clock), clock, tokens),
         SignalService(idempotent, clock),
     ]
     await writes.requests.start()

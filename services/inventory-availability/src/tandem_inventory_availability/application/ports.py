@@ -35,6 +35,8 @@ class Needs:
     shipments: tuple[tuple[str, str], ...] = ()
     """Tenant and reference of shipments whose evidence is needed."""
     booked: tuple[BookedLine, ...] = ()
+    supply: tuple[tuple[str, str], ...] = ()
+    """Tenant and id of supply lines that change; what waits for them comes along."""
 
 
 class StockCommand(Protocol):

@@ -67,6 +67,18 @@ class SupplyStep:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class SupplyStep:
+    """One change of a supply line: how it stands after it, and why. ``difference`` are units more
+    (or fewer) than were expected."""
+
+    line: SupplyLine
+    cause: str
+    origin: Origin
+    difference: int = 0
+    reason: str = ""
+
+
 @dataclass
 class StockBook:
     """State of a batch at one moment. ``origin`` is set before each command."""
@@ -88,6 +100,7 @@ class StockBook:
     changed_groups: dict[GroupKey, Origin] = field(default_factory=dict)
     changed_plans: set[PlanKey] = field(default_factory=set)
     changed_supply: set[tuple[str, str]] = field(default_factory=set)
+    supply_steps: list[SupplyStep] = field(default_factory=list)
     supply_steps: list[SupplyStep] = field(default_factory=list)
     steps: list[ReservationStep] = field(default_factory=list)
     newly_booked: list[BookedLine] = field(default_factory=list)
@@ -170,6 +183,15 @@ class StockBook:
         """Keeps a plan whose draws changed."""
         self.plans[plan.key] = plan
         self.changed_plans.add(plan.key)
+
+    def supply_step(
+        self, line: SupplyLine, cause: str, difference: int = 0, reason: str = ""
+    ) -> None:
+        """Keeps what is told of a changed supply line."""
+        line.version += 1
+        self.changed_supply.add((line.key.tenant, line.id))
+        step = SupplyStep(line.snapshot(), cause, self.origin, difference, reason)
+        self.supply_steps.append(step)
 
     def change_group(self, key: GroupKey) -> GroupClaim:
         """The claims on a group that are about to change."""

@@ -137,6 +137,8 @@ class AvailabilityService(availability_service_pb2_grpc.AvailabilityServiceServi
                 api.IntegrityDifference(
                     sku=row.sku,
                     location=row.location,
+                    group=row.group_id,
+                    supply_line_id=row.supply_line_id,
                     figure=row.figure,
                     projected=row.projected,
                     derived=row.derived,

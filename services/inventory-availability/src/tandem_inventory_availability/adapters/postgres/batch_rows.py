@@ -16,6 +16,7 @@ from tandem_inventory_availability.adapters.postgres import (
     group_rows,
     reservation_rows,
     stock_rows,
+    supply_rows,
 )
 from tandem_inventory_availability.adapters.postgres.policy_rows import last_known, load_policies
 from tandem_inventory_availability.application.ports import Needs
@@ -38,9 +39,12 @@ async def open_batch(connection: AsyncConnection, book: StockBook, needs: Sequen
     held = await reservation_rows.lock_owners(connection, owners)
     # Read once without a lock to learn their places, and again with it.
     seen = await reservation_rows.reservations(connection, named, lock=False)
-    places = _places(needs, [*held, *seen])
+    supply = [key for need in needs for key in need.supply]
+    places = _places(needs, [*held, *seen]) | await supply_rows.places(connection, supply)
     await _lock_places(connection, book, places)
+    await supply_rows.load(connection, book, supply)
     ids = {(r.tenant, r.id) for r in (*held, *seen)}
+    ids |= await supply_rows.waiting(connection, book, supply)
     book.remember(await reservation_rows.reservations(connection, ids, lock=True))
     await expired_holds.load(connection, book)
     shipments = [key for need in needs for key in need.shipments]

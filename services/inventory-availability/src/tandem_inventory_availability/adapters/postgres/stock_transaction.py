@@ -22,6 +22,7 @@ from tandem_inventory_availability.adapters.postgres import (
     reservation_rows,
     signal_rows,
     stock_rows,
+    supply_rows,
 )
 from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
@@ -29,6 +30,7 @@ from tandem_inventory_availability.adapters.wire.stock_mapping import (
     to_ledger_entry,
     to_stock_position,
 )
+from tandem_inventory_availability.adapters.wire.supply_mapping import to_supply_event
 from tandem_inventory_availability.application.ports import Needs
 from tandem_inventory_availability.domain.errors import InsufficientStock
 from tandem_inventory_availability.domain.reserving import MADE
@@ -81,6 +83,7 @@ class PostgresStockTransaction:
         await stock_rows.save_positions(connection, positions, book.now)
         latest = {(s.reservation.owner.tenant, s.reservation.id): s.reservation for s in book.steps}
         await group_rows.save(connection, [book.group_claims[key] for key in book.changed_groups])
+        await supply_rows.save(connection, book)
         await reservation_rows.save_reservations(connection, latest.values())
         evidence = [book.evidence[key] for key in sorted(book.changed_evidence)]
         await reservation_rows.save_evidence(connection, evidence)
@@ -89,6 +92,10 @@ class PostgresStockTransaction:
             self._record_position(position, book.changed[position.key], book.now)
         for step in book.steps:
             self._record_step(step, book.now)
+        for change in book.supply_steps:
+            aggregate = ("supply_line", change.line.id, change.line.version)
+            asked = (change.line.key.tenant, change.origin)
+            self._record(to_supply_event(change), aggregate, asked, book.now)
 
     async def store_signals(self, book: SignalBook) -> None:
         """Writes the changes of signals."""

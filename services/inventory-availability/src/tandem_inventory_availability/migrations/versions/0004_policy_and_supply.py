@@ -9,6 +9,7 @@ down_revision = "0003"
 def upgrade() -> None:
     _policy()
     _reads()
+    _supply()
 
 
 def _policy() -> None:
@@ -51,4 +52,28 @@ def _reads() -> None:
     op.execute("""
         CREATE INDEX reservation_held_lines ON reservation USING gin (lines jsonb_path_ops)
         WITH (fastupdate = on, gin_pending_list_limit = 256) WHERE state = 'HELD'
+    """)
+
+
+def _supply() -> None:
+    op.execute("""
+        CREATE TABLE supply_line (
+            tenant text NOT NULL, id text NOT NULL, sku text NOT NULL, location text NOT NULL,
+            kind text NOT NULL, open bigint NOT NULL CHECK (open >= 0), eta timestamptz NOT NULL,
+            confidence integer NOT NULL CHECK (confidence BETWEEN 0 AND 10000),
+            promiseable boolean NOT NULL, pegged bigint NOT NULL DEFAULT 0 CHECK (pegged >= 0),
+            received bigint NOT NULL DEFAULT 0, state text NOT NULL, source_location text NOT NULL,
+            external_ref text NOT NULL, overdue_at timestamptz, version bigint NOT NULL,
+            updated_at timestamptz NOT NULL, PRIMARY KEY (tenant, id)
+        ) WITH (fillfactor = 80)
+    """)
+    op.execute("""
+        CREATE INDEX supply_line_open ON supply_line (tenant, sku, location)
+        WHERE state = 'OPEN'
+    """)
+    op.execute("CREATE INDEX supply_line_eta ON supply_line (eta) WHERE state = 'OPEN'")
+    # Few reservations wait for supply; a receipt finds them without looking at the others.
+    op.execute("""
+        CREATE INDEX reservation_pegged ON reservation USING gin (lines jsonb_path_ops)
+        WHERE jsonb_path_exists(lines, '$[*].pegs[*]')
     """)
