@@ -53,19 +53,22 @@ def event_from(  # noqa: PLR0913  keyword-only, one per column
     partition_key: str | None = None,
     causation_id: str | None = None,
     correlation_id: str | None = None,
+    origin: Mapping[str, str] | None = None,
 ) -> JournalEvent:
     """The journal row of an event message, carrying the current trace.
 
     Its id follows from the aggregate and the version, so deciding the same again gives the same
-    event. ``partition_key`` is the aggregate's id by default. Raises ValidationFailed when the
+    event. ``partition_key`` is the aggregate's id by default. ``origin`` are the trace headers of
+    whoever asked, for a batch that carries out commands of many callers. Raises ValidationFailed when the
     event is too large for the bus.
     """
     payload = message.SerializeToString(deterministic=True)
     if len(payload) > PAYLOAD_BYTES_MAX:
         told = f"has {len(payload)} bytes, at most {PAYLOAD_BYTES_MAX} fit into an event"
         raise ValidationFailed([FieldViolation(message.DESCRIPTOR.full_name, told)])
-    headers: dict[str, str] = {}
-    telemetry.inject(headers)
+    headers = dict(origin or ())
+    if not headers:
+        telemetry.inject(headers)
     if causation_id:
         headers["ce-causationid"] = causation_id
     if correlation_id:
