@@ -59,8 +59,8 @@ def event_from(  # noqa: PLR0913  keyword-only, one per column
 
     Its id follows from the aggregate and the version, so deciding the same again gives the same
     event. ``partition_key`` is the aggregate's id by default. ``origin`` are the trace headers of
-    whoever asked, for a batch that carries out commands of many callers. Raises ValidationFailed when the
-    event is too large for the bus.
+    whoever asked, for a batch that carries out commands of many callers. Raises ValidationFailed
+    when the event is too large for the bus.
     """
     payload = message.SerializeToString(deterministic=True)
     if len(payload) > PAYLOAD_BYTES_MAX:
