@@ -11,8 +11,10 @@ from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
+from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
+from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.backorder_loop import BackorderFiller
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
@@ -25,7 +27,12 @@ from tandem_inventory_availability.entrypoints.grpc_catalog_service import Catal
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
+from tandem_inventory_availability.entrypoints.grpc_source_service import SourceService
+from tandem_inventory_availability.entrypoints.grpc_stock_ops_service import StockOpsService
 from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
+from tandem_inventory_availability.entrypoints.resync_loop import StreamWatch
+from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
+from tandem_inventory_availability.entrypoints.snapshot_loop import SnapshotApplier
 from tandem_inventory_availability.entrypoints.supply_lateness_loop import SupplyLateness
 from tandem_inventory_availability.settings import InventorySettings
 
@@ -49,6 +56,15 @@ async def build(runtime: Runtime) -> ServiceParts:
     sweeper = ExpirySweeper(runtime.units, read_models, clock, rows_max=settings.sweep_rows_max)
     filler = BackorderFiller(runtime.units, read_models, clock)
     tokens = runtime.page_tokens
+    signals = SignalWrites(runtime.units, clock)
+    applier = SnapshotApplier(
+        SnapshotChunks(runtime.units, clock), rest_share=settings.snapshot_rest_share
+    )
+    snapshots = BackgroundLoop(
+        "snapshots", applier.apply, interval_s=settings.stream_watch_interval_s
+    )
+    gap_wait = timedelta(seconds=settings.gap_wait_s)
+    watch = StreamWatch(runtime.units, clock, runtime.ids, gap_wait=gap_wait)
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
@@ -56,12 +72,28 @@ async def build(runtime: Runtime) -> ServiceParts:
             CatalogService(runtime.database, idempotent, tokens),
             ConfigService(runtime.database, idempotent, clock, tokens),
             SupplyService(idempotent, supply, clock, tokens),
-            SignalService(idempotent, clock),
+            SignalService(
+                SignalDoors(
+                    runtime.database,
+                    signals,
+                    idempotent,
+                    clock,
+                    runtime.ids,
+                    tokens,
+                    snapshots.poke,
+                )
+            ),
+            SourceService(runtime.database, idempotent, tokens),
+            StockOpsService(runtime.database, writes, idempotent, clock, tokens),
             *platform_servicers(runtime, runners, idempotent),
         ],
         consumers=runners,
         loops=[
             writes.requests,
+            signals.small,
+            signals.large,
+            snapshots,
+            BackgroundLoop("streams", watch.watch, interval_s=settings.stream_watch_interval_s),
             BackgroundLoop("backorders", filler.fill, interval_s=settings.backorder_interval_s),
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),

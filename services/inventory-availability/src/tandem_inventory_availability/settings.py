@@ -23,3 +23,9 @@ class InventorySettings(ServiceSettings):
     """A source that has not reported for longer makes its answers STALE."""
     lateness_interval_s: float = Field(default=60.0, gt=0)
     """Pause between rounds that tell of overdue supply; it counts as late by the clock alone."""
+    stream_watch_interval_s: float = Field(default=5.0, gt=0)
+    """Pause between looks at silent sources, missing numbers and accepted snapshots."""
+    gap_wait_s: float = Field(default=30.0, gt=0)
+    """A number that is missing for longer is asked for again."""
+    snapshot_rest_share: float = Field(default=0.5, ge=0)
+    """Rest after each part of a snapshot, as a share of the time it took; 0 applies without one."""

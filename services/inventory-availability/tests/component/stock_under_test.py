@@ -17,11 +17,14 @@ from tandem.inventory.v1 import catalog_service_pb2 as catalog
 from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
 from tandem.inventory.v1 import signal_service_pb2 as signals
+from tandem.inventory.v1 import source_service_pb2 as sources
 from tandem.inventory.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from tandem.inventory.v1.config_service_pb2_grpc import ConfigServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tandem.inventory.v1.signal_service_pb2_grpc import SignalServiceStub
+from tandem.inventory.v1.source_service_pb2_grpc import SourceServiceStub
+from tandem.inventory.v1.stock_ops_service_pb2_grpc import StockOpsServiceStub
 from tandem.inventory.v1.stock_position_pb2 import StockPosition
 from tandem.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from tandem_core.clock import FixedClock
@@ -29,6 +32,7 @@ from tandem_core.ids import Uuid7Factory
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
+from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
@@ -37,7 +41,10 @@ from tandem_inventory_availability.entrypoints.grpc_catalog_service import Catal
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
+from tandem_inventory_availability.entrypoints.grpc_source_service import SourceService
+from tandem_inventory_availability.entrypoints.grpc_stock_ops_service import StockOpsService
 from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
+from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
 from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
 from tandem_platform.grpc_client import ServiceChannel
@@ -81,6 +88,18 @@ def reserve_request(
     )
 
 
+def owner(source: str, *locations: str, **values: object) -> sources.StockSource:
+    """A numbered source that owns locations, all unless some are named."""
+    fields: dict[str, object] = {
+        "id": source,
+        "sequencing": sources.StockSource.SEQUENCING_SEQ,
+        "freshness_slo": Duration(seconds=3600),
+        "owns": [sources.Ownership(location=name) for name in locations or ("*",)],
+        **values,
+    }
+    return sources.StockSource(**fields)  # type: ignore[arg-type]  # fields by name
+
+
 @dataclass
 class Running:
     """The service and doors to it."""
@@ -97,6 +116,8 @@ class Running:
         self.availability = AvailabilityServiceStub(self.channel)
         self.catalog = CatalogServiceStub(self.channel)
         self.signals = SignalServiceStub(self.channel)
+        self.sources = SourceServiceStub(self.channel)
+        self.ops = StockOpsServiceStub(self.channel)
         self.config = ConfigServiceStub(self.channel)
         self.supply = SupplyServiceStub(self.channel)
 
@@ -112,6 +133,11 @@ class Running:
         await self.catalog.PutLocations(
             catalog.PutLocationsRequest(request_id=new_id(), locations=locations)
         )
+
+    async def register(self, *wanted: sources.StockSource) -> sources.PutSourcesResponse:
+        """Registers sources; without it their signals are refused."""
+        request = sources.PutSourcesRequest(request_id=new_id(), sources=wanted)
+        return await self.sources.PutSources(request)
 
     async def count(
         self, sku: str, quantity: int, location: str = DC, source: str = "", sequence: int = 1
@@ -201,23 +227,32 @@ async def running_stock(
     writes = StockWrites(units, clock, batch_max=batch_max)
     idempotent = IdempotentWrites(units, clock)
     tokens = PageTokens(b"k" * 32)
+    signal_writes = SignalWrites(units, clock)
+    ids = Uuid7Factory(clock)
+    doors = SignalDoors(database, signal_writes, idempotent, clock, ids, tokens)
     servicers = [
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),
         AvailabilityService(reads, read_models, tokens),
         CatalogService(database, idempotent, tokens),
         ConfigService(database, idempotent, clock, tokens),
         SupplyService(idempotent, SupplyReads(database, clock), clock, tokens),
-        SignalService(idempotent, clock),
+        SignalService(doors),
+        SourceService(database, idempotent, tokens),
+        StockOpsService(database, writes, idempotent, clock, tokens),
     ]
-    await writes.requests.start()
+    queues = (writes.requests, signal_writes.small, signal_writes.large)
+    for queue in queues:
+        await queue.start()
     try:
         async with serve_in_process(servicers) as channel:
             feeds = StockFeeds(clock, "inventory-availability")
             running = Running(channel, units, database, read_models, clock, feeds)
             await running.catalogue()
+            await running.register(owner("*"))
             yield running
     finally:
-        await writes.requests.stop()
+        for queue in queues:
+            await queue.stop()
         await database.close()
 
 

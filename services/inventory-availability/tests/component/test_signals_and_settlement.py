@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from tandem.connector.v1 import events_pb2
 from tandem.inventory.v1 import availability_service_pb2 as availability
+from tandem.inventory.v1 import catalog_service_pb2 as catalog
 from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
 from tandem.inventory.v1 import signal_service_pb2 as signals
@@ -80,11 +81,19 @@ async def test_any_order_of_signals_over_many_calls_ends_in_the_same_stock(
     stock: Running,
 ) -> None:
     said = [(1, "snapshot", 10), (2, "delta", 5), (3, "snapshot", 20), (4, "delta", -2)]
+    places = [f"P-{number}" for number in range(24)]
+    kind = catalog.Location.KIND_STORE
+    locations = [catalog.Location(id=place, kind=kind) for place in places]
+    await stock.catalog.PutLocations(
+        catalog.PutLocationsRequest(request_id=new_id(), locations=locations)
+    )
     for number, order in enumerate(itertools.permutations(said)):
+        place = places[number]
         for sequence, kind, quantity in (*order, order[0]):
-            await stock.signal(source=f"s/{number}", sku=MUG, sequence=sequence, **{kind: quantity})
-        # Each order comes from a source of its own; the figures of sources add up.
-        assert (await stock.position(MUG)).on_hand == 18 * (number + 1), order
+            values = {"source": f"s/{number}", "location": place, kind: quantity}
+            await stock.signal(sku=MUG, sequence=sequence, **values)
+        # Each order comes from a source and for a place of its own.
+        assert (await stock.position(MUG, place)).on_hand == 18, order
     assert await stock.differences() == []
 
 
@@ -204,6 +213,7 @@ async def test_a_count_contains_the_sales_before_it_and_not_those_after(stock: R
         await stock.reservations.RecordSale(request)
     assert (await stock.position(location=STORE)).on_hand == 8
     counted_at = at(now + timedelta(minutes=20))
+    stock.clock.advance(1800)
     await stock.signal(sequence=2, snapshot=9, location=STORE, effective_time=counted_at)
     assert (await stock.position(location=STORE)).on_hand == 8
     assert await stock.differences() == []

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tandem_inventory_availability.domain.sequence_set import SequenceSet
+from tandem_inventory_availability.domain.sequence_set import RANGES_MAX, SequenceSet
 from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey, ShipmentEvidence
-from tandem_inventory_availability.domain.signal_book import SignalBook, take_all
-from tandem_inventory_availability.domain.stock_book import StockBook
-from tandem_inventory_availability.domain.stock_position import (
-    Bucket,
-    Movement,
-    StockKey,
-    StockPosition,
-)
-from tandem_inventory_availability.domain.stock_signal import (
-    SignalKind,
-    SignalOutcome,
-    SourceKey,
-    StockSignal,
-)
+from tandem_inventory_availability.domain.stock_position import Bucket, Movement, StockKey
+from tandem_inventory_availability.domain.stock_signal import SignalOutcome, StockSignal
+from tandem_inventory_availability.domain.taking_signals import take_all
 
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-A, B = StockKey("t", "TEE", "DC"), StockKey("t", "CAP", "DC")
-WMS = SourceKey("t", "wms")
-DELTA, SNAPSHOT = SignalKind.DELTA, SignalKind.SNAPSHOT
-
-
-def said(
-    sequence: int, kind: SignalKind, quantity: int, key: StockKey = A, reference: str = ""
-) -> StockSignal:
-    at = NOW + timedelta(seconds=sequence)
-    return StockSignal(WMS, sequence, key, kind, quantity, "", reference, at)
-
-
-def empty() -> SignalBook:
-    stock = StockBook(NOW)
-    for key in (A, B):
-        stock.positions[key] = StockPosition(key)
-    return SignalBook(stock)
-
-
-def stand(book: SignalBook) -> list[tuple[int, bool]]:
-    return [(p.on_hand, p.gap) for p in book.stock.positions.values()]
+from .signals_under_test import DELTA, NOW, SNAPSHOT, WMS, A, B, empty, said, stand
 
 
 @st.composite
@@ -109,7 +77,7 @@ def test_nothing_is_promised_that_a_missing_signal_could_take(
     for feed in book.feeds.values():
         for held in feed.held.values():
             assert held.quantity > 0
-            assert not feed.complete_before(held.sequence, book.seen[WMS])
+            assert not feed.complete_before(0, held.sequence, book.streams[WMS].seen)
 
 
 @given(st.lists(st.integers(0, 40), max_size=40))
@@ -125,6 +93,20 @@ def test_a_sequence_set_is_a_set(numbers: list[int]) -> None:
         for before in range(after, 42, 4):
             complete = all(n in known for n in range(after + 1, before))
             assert numbers_seen.complete_between(after, before) is complete
+
+
+def test_a_sequence_set_is_bounded_and_never_calls_a_lost_number_seen() -> None:
+    numbers = SequenceSet()
+    for number in range(1, 4 * RANGES_MAX, 2):
+        numbers.add(number)
+    assert len(numbers.ranges) <= RANGES_MAX
+    assert numbers.lost > 0
+    top = numbers.highest
+    # A figure from before a lost number is not complete after it; one from after it is.
+    assert not numbers.complete_between(0, numbers.lost + 1)
+    assert not numbers.complete_between(numbers.lost - 1, top)
+    numbers.add(top - 1)
+    assert numbers.complete_between(top - 2, top + 1)
 
 
 def test_a_conflict_books_nothing_and_keeps_the_first() -> None:
@@ -188,7 +170,8 @@ def test_each_count_of_a_batch_keeps_the_sales_after_its_own_time() -> None:
         position.book(
             Movement(Bucket.SELLABLE, Bucket.OUTSIDE, 1, "SALE", "R", sold_at, local=True)
         )
-        book.local.setdefault(A, []).append((sold_at, -1))
+        left, to = Bucket.SELLABLE, Bucket.OUTSIDE
+        book.local.setdefault(A, []).append((sold_at, left, to, 1))
     take_all(book, [said(1, SNAPSHOT, 10)])
     assert (position.on_hand, position.local_net) == (8, -2)
     take_all(book, [said(3, SNAPSHOT, 9)])

@@ -63,18 +63,22 @@ class StockTransaction(Protocol):
         """The rows, locked in one fixed order."""
         ...
 
-    async def open_signals(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
-        """The rows of signals, locked in the same order."""
-        ...
-
     async def store(self, book: StockBook) -> None:
         """Writes all changes and records their events."""
         ...
 
-    async def store_signals(self, book: SignalBook) -> None:
-        """Writes all changes by signals and records their events."""
-        ...
-
     async def offer_alternatives(self, refused: Sequence[InsufficientStock], now: datetime) -> None:
         """Adds to shortages where else there is stock."""
+        ...
+
+
+class SignalTransaction(Protocol):
+    """Signals' rows in one open transaction; the caller commits."""
+
+    async def open(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
+        """The rows, locked in the order of all commands. Unknown sources are left out."""
+        ...
+
+    async def store(self, book: SignalBook) -> None:
+        """Writes all changes by signals and records their events."""
         ...

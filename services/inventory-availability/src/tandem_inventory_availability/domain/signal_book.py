@@ -1,43 +1,61 @@
-"""Applies signals of stock sources to the positions, whatever order they come in."""
+"""The rows a batch of signals may change, locked and in memory, and what became of each signal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from tandem_core.errors import DomainError
+from tandem_core.ids import deterministic_id
 
-from tandem_inventory_availability.domain.errors import SignalConflict
-from tandem_inventory_availability.domain.reserving import settle
-from tandem_inventory_availability.domain.sequence_set import SequenceSet
-from tandem_inventory_availability.domain.shipment_evidence import EvidenceKey
+from tandem_inventory_availability.domain.signal_checks import field_of
+from tandem_inventory_availability.domain.signal_errors import SourceUnknown
+from tandem_inventory_availability.domain.source_stream import SourceStream
 from tandem_inventory_availability.domain.stock_book import StockBook
 from tandem_inventory_availability.domain.stock_feed import FeedKey, StockFeed
-from tandem_inventory_availability.domain.stock_position import (
-    Bucket,
-    Movement,
-    StockKey,
-    StockPosition,
-)
+from tandem_inventory_availability.domain.stock_position import Bucket, StockKey
 from tandem_inventory_availability.domain.stock_signal import (
+    Rank,
     SignalKind,
     SignalOutcome,
     SignalResult,
     SourceKey,
     StockSignal,
+    digest,
 )
 
-JournalKey = tuple[SourceKey, int, StockKey]
-Content = tuple[str, int, str, str]
+Known = tuple[SourceKey, Rank, StockKey, Bucket]
+Content = tuple[str, int, str, str, str]
+LocalMove = tuple[datetime, Bucket, Bucket, int]
+AMBIGUOUS = "AMBIGUOUS"
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class JournalledSignal:
-    """A signal and what became of it."""
+    """One leg of a signal and what became of it."""
 
     signal: StockSignal
     outcome: SignalOutcome
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True)
+class ParkedSignal:
+    """A signal somebody has to look at."""
+
+    id: str
+    signal: StockSignal
+    reason: str
+
+
+@dataclass(frozen=True)
+class Variance:
+    """What a count added to a figure or took from it, and the ledger entry that says so."""
+
+    signal: StockSignal
+    quantity: int
+    position: int
 
 
 @dataclass
@@ -45,159 +63,123 @@ class SignalBook:
     """State of a batch of signals.
 
     ``first`` is one signal known under each number: a number belongs to one delta, or to the lines
-    of one snapshot. ``local`` are our own movements of sellable stock by time, for the positions a
-    snapshot of this batch counts.
+    of one snapshot. ``local`` are our own movements by time, for the positions a snapshot of this
+    batch counts. ``published`` is what we last told a source: token and quantity.
     """
 
     stock: StockBook
-    seen: dict[SourceKey, SequenceSet] = field(default_factory=dict)
+    streams: dict[SourceKey, SourceStream] = field(default_factory=dict)
     feeds: dict[FeedKey, StockFeed] = field(default_factory=dict)
-    known: dict[JournalKey, Content] = field(default_factory=dict)
-    first: dict[tuple[SourceKey, int], tuple[SignalKind, StockKey]] = field(default_factory=dict)
-    local: dict[StockKey, list[tuple[datetime, int]]] = field(default_factory=dict)
+    known: dict[Known, Content | str] = field(default_factory=dict)
+    first: dict[tuple[SourceKey, Rank], SignalKind] = field(default_factory=dict)
+    local: dict[StockKey, list[LocalMove]] = field(default_factory=dict)
+    published: dict[tuple[SourceKey, StockKey], tuple[str, int]] = field(default_factory=dict)
+    scales: dict[tuple[str, str], int] = field(default_factory=dict)
 
     journalled: list[JournalledSignal] = field(default_factory=list)
     let_go: list[StockSignal] = field(default_factory=list)
+    parked: list[ParkedSignal] = field(default_factory=list)
+    variances: list[Variance] = field(default_factory=list)
+    recounts: dict[tuple[StockKey, Bucket], str] = field(default_factory=dict)
     changed_feeds: set[FeedKey] = field(default_factory=set)
+    changed_streams: set[SourceKey] = field(default_factory=set)
+    recovered: set[SourceKey] = field(default_factory=set)
 
-    def take(self, signal: StockSignal) -> SignalResult:
-        """Applies one signal. Raises SkuUnknown, LocationUnknown, QuantityOutOfRange."""
-        self.stock.origin = signal.origin
-        position = self.stock.position(signal.key, signal.place)
-        repeat = self._repeat_of(signal)
-        if repeat is not None:
-            return repeat
-        feed = self._feed(FeedKey(signal.source, signal.key))
-        position.check_range(signal.quantity)
-        self.seen.setdefault(signal.source, SequenceSet()).add(signal.sequence)
-        self._note_report(feed, position, signal)
-        self._settle(signal)
-        if signal.kind is SignalKind.SNAPSHOT:
-            outcome = self._count(signal, feed, position)
-        else:
-            outcome = self._move(signal, feed, position)
-        self._journal(signal, outcome)
-        booked = outcome in (SignalOutcome.APPLIED, SignalOutcome.APPLIED_WITH_GAP)
-        return SignalResult(outcome, position.position if booked else 0)
+    def __post_init__(self) -> None:
+        """Finds the feeds of a state without looking at all of them."""
+        self._of_state: dict[tuple[StockKey, Bucket], list[StockFeed]] = {}
+        for feed in list(self.feeds.values()):
+            self.add_feed(feed)
 
-    def finish(self) -> None:
-        """Applies what was kept back and is complete now, and closes gaps; once, at the end."""
-        for feed in self.feeds.values():
-            seen = self.seen.get(feed.key.source)
-            if seen is None:
-                continue
-            for signal in feed.ready(seen):
-                self.let_go.append(signal)
-                self.stock.origin = signal.origin
-                self._book_delta(signal, feed)
-            if feed.close_gap(seen):
-                self.changed_feeds.add(feed.key)
-        self._flag_gaps()
+    @property
+    def now_micros(self) -> int:
+        """The moment of the batch in microseconds since 1970."""
+        return (self.stock.now - _START) // _MICROSECOND
 
-    def _flag_gaps(self) -> None:
-        gaps = {feed.key.stock for feed in self.feeds.values() if feed.gap_sequence}
-        for stock in {feed.key.stock for feed in self.feeds.values()}:
-            if self.stock.positions[stock].gap != (stock in gaps):
-                self.stock.change(stock).gap = stock in gaps
+    def add_feed(self, feed: StockFeed) -> None:
+        """Takes a feed in."""
+        self.feeds[feed.key] = feed
+        self._of_state.setdefault((feed.key.stock, feed.key.state), []).append(feed)
 
-    def _repeat_of(self, signal: StockSignal) -> SignalResult | None:
-        content = self.known.get((signal.source, signal.sequence, signal.key))
-        if content is not None:
-            same = content == signal.content
-            return _DUPLICATE if same else _CONFLICT
-        first = self.first.get((signal.source, signal.sequence))
-        if first is None:
-            return None
-        snapshots = first[0] is SignalKind.SNAPSHOT and signal.kind is SignalKind.SNAPSHOT
-        return None if snapshots else _CONFLICT
+    def stream_of(self, signal: StockSignal) -> SourceStream:
+        """The signal's stream. Raises SourceUnknown."""
+        stream = self.streams.get(signal.source)
+        if stream is None:
+            raise SourceUnknown(signal.source.source, field_of(signal, "source"))
+        return stream
 
-    def _count(
-        self, signal: StockSignal, feed: StockFeed, position: StockPosition
-    ) -> SignalOutcome:
-        if signal.sequence <= feed.snapshot_sequence:
-            return SignalOutcome.STALE
-        before = feed.value + position.local_net
-        self.let_go += feed.rebase(signal.sequence, signal.quantity)
-        # The count contains our own sales and returns up to its time; later ones stay on top.
-        moves = self.local.get(signal.key, ())
-        position.local_net = sum(change for at, change in moves if at > signal.effective_at)
-        self._book(signal, feed.value + position.local_net - before)
-        return SignalOutcome.APPLIED
+    def figure(self, stock: StockKey, state: Bucket) -> int:
+        """What all sources together say of a state."""
+        return sum(feed.value for feed in self._of_state.get((stock, state), ()))
 
-    def _move(self, signal: StockSignal, feed: StockFeed, position: StockPosition) -> SignalOutcome:
-        if signal.sequence <= feed.snapshot_sequence:
-            return SignalOutcome.SUPERSEDED
-        if feed.complete_before(signal.sequence, self.seen[signal.source]):
-            self._book_delta(signal, feed)
-            return SignalOutcome.APPLIED
-        feed.gap_sequence = max(feed.gap_sequence, signal.sequence)
-        self.stock.change(signal.key).gap = True
-        if signal.quantity > 0:
-            # A promise made too early cannot be kept; one made too late only waits.
-            feed.held[signal.sequence] = signal
-            return SignalOutcome.HELD_BACK
-        self._book_delta(signal, feed)
-        return SignalOutcome.APPLIED_WITH_GAP
+    def others(self, signal: StockSignal) -> list[StockFeed]:
+        """What other sources say of the same state."""
+        feeds = self._of_state.get((signal.key, signal.state), ())
+        return [feed for feed in feeds if feed.key.source != signal.source]
 
-    def _book_delta(self, signal: StockSignal, feed: StockFeed) -> None:
-        feed.add(signal.sequence, signal.quantity)
-        self.changed_feeds.add(feed.key)
-        self._book(signal, signal.quantity)
+    def still_owns(self, feed: StockFeed) -> bool:
+        """True when the feed's source counted the state and still may."""
+        stream = self.streams.get(feed.key.source)
+        location, state = feed.key.stock.location, feed.key.state
+        return feed.base.own and stream is not None and stream.source.owns_state(location, state)
 
-    def _book(self, signal: StockSignal, change: int) -> None:
-        if not change:
-            return
-        ends = (Bucket.OUTSIDE, Bucket.SELLABLE)
-        source, target = ends if change > 0 else reversed(ends)
-        cause = signal.cause or signal.kind.value
-        movement = Movement(
-            source, target, abs(change), cause, signal.reference, signal.effective_at
-        )
-        self.stock.change(signal.key).book(movement)
-
-    def _settle(self, signal: StockSignal) -> None:
-        # Also when a snapshot contains the movement: it is the only word that these units left.
-        if signal.kind is SignalKind.DELTA and signal.quantity < 0 and signal.reference:
-            settle(self.stock, EvidenceKey(signal.reference, signal.key), -signal.quantity)
-
-    def _note_report(self, feed: StockFeed, position: StockPosition, signal: StockSignal) -> None:
+    def feed_of(self, signal: StockSignal) -> StockFeed:
+        """The signal's feed, which is about to change; a new one begins after the owner's count."""
+        key = FeedKey(signal.source, signal.key, signal.state)
+        feed = self.feeds.get(key)
+        if feed is None:
+            feed = StockFeed(key)
+            for other in self.others(signal):
+                if other.base.own and other.cover:
+                    name, skew = signal.source.source, self.skew(signal.source)
+                    feed.base = other.cover.base_for(name, signal.epoch, skew)
+            self.add_feed(feed)
+        self.changed_feeds.add(key)
         at = signal.effective_at
         feed.reported_at = max(feed.reported_at or at, at)
-        if position.source_at is None or position.source_at < at:
-            self.stock.change(signal.key).source_at = at
-        self.changed_feeds.add(feed.key)
+        return feed
 
-    def _feed(self, key: FeedKey) -> StockFeed:
-        return self.feeds.setdefault(key, StockFeed(key))
+    def skew(self, source: SourceKey) -> int:
+        """How far a source's clock may be off, in microseconds."""
+        stream = self.streams.get(source)
+        return stream.source.future_skew_max // _MICROSECOND if stream else 0
 
-    def _journal(self, signal: StockSignal, outcome: SignalOutcome) -> None:
-        self.known[signal.source, signal.sequence, signal.key] = signal.content
-        self.first.setdefault((signal.source, signal.sequence), (signal.kind, signal.key))
-        self.journalled.append(JournalledSignal(signal, outcome))
+    def note_stream(self, stream: SourceStream, signal: StockSignal) -> StockSignal:
+        """Takes a new signal into its stream; a silent source has spoken again."""
+        self.changed_streams.add(stream.key)
+        if stream.stale:
+            stream.stale = False
+            self.recovered.add(stream.key)
+        return stream.note(signal)
 
+    def park(self, signal: StockSignal, reason: str) -> str:
+        """Puts a signal aside for somebody to look at; its id, the same for a repeat."""
+        tenant, source = signal.source.tenant, signal.source.source
+        parked_id = deterministic_id("parked signal", tenant, source, digest(signal))
+        self.parked.append(ParkedSignal(parked_id, signal, reason))
+        return parked_id
 
-def take_all(book: SignalBook, signals: Sequence[StockSignal]) -> list[SignalResult]:
-    """Applies signals; one that is refused leaves the others alone."""
-    results = []
-    for signal in signals:
-        try:
-            results.append(book.take(signal))
-        except DomainError as error:
-            results.append(SignalResult(SignalOutcome.REFUSED, reason=error.reason))
-    book.finish()
-    return results
+    def only_journal(
+        self, stream: SourceStream, signal: StockSignal, outcome: SignalOutcome
+    ) -> SignalResult:
+        """Keeps a signal that changes no figure; its number is seen, unless its epoch is over."""
+        if outcome is not SignalOutcome.STALE_EPOCH:
+            signal = self.note_stream(stream, signal)
+        self.journal(stream, signal.legs()[0], outcome)
+        return SignalResult(outcome)
 
-
-def take_whole(book: SignalBook, signals: Sequence[StockSignal]) -> None:
-    """Applies signals of one report, all of them or an error.
-
-    Raises SkuUnknown, LocationUnknown, QuantityOutOfRange, SignalConflict.
-    """
-    for signal in signals:
-        if book.take(signal).outcome is SignalOutcome.CONFLICT:
-            raise SignalConflict(signal.source.source, signal.sequence)
-    book.finish()
-
-
-_DUPLICATE = SignalResult(SignalOutcome.DUPLICATE)
-_CONFLICT = SignalResult(SignalOutcome.CONFLICT, reason=SignalConflict.reason)
+    def journal(
+        self,
+        stream: SourceStream,
+        leg: StockSignal,
+        outcome: SignalOutcome,
+        *,
+        ambiguous: bool = False,
+    ) -> None:
+        """Writes down what became of a leg; repeats are known by the first one."""
+        identity = stream.identity(leg)
+        if leg.kind is not SignalKind.MOVE or leg.quantity < 0:
+            content = leg.known_as or leg.sent_content
+            self.known[leg.source, identity, leg.key, leg.state] = content
+            self.first.setdefault((leg.source, identity), leg.kind)
+        self.journalled.append(JournalledSignal(leg, outcome, ambiguous))

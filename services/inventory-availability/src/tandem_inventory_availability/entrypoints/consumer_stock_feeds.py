@@ -9,8 +9,8 @@ from tandem_core.clock import Clock
 from tandem_platform.delivery import Delivery
 from tandem_platform.unit_of_work import UnitOfWork
 
-from tandem_inventory_availability.adapters.postgres.stock_transaction import (
-    PostgresStockTransaction,
+from tandem_inventory_availability.adapters.postgres.signal_transaction import (
+    PostgresSignalTransaction,
 )
 from tandem_inventory_availability.adapters.stock_writes import carrier
 from tandem_inventory_availability.adapters.wire.signal_mapping import from_feed_event
@@ -30,7 +30,7 @@ class StockFeeds:
     async def apply(self, uow: UnitOfWork, deliveries: Sequence[Delivery]) -> None:
         """Applies a batch. Raises the first error, so that its event becomes a dead letter."""
         signals = [signal for delivery in deliveries for signal in self._signals(delivery)]
-        await apply_feed(PostgresStockTransaction(uow), signals, self._clock.now())
+        await apply_feed(PostgresSignalTransaction(uow), signals, self._clock.now())
 
     def _signals(self, delivery: Delivery) -> list[StockSignal]:
         with delivery.processing(self._service):

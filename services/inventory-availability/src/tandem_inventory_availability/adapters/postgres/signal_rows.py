@@ -1,252 +1,267 @@
-"""Rows of sources, feeds and the journal of signals. A source's row is locked first of all: it
-orders everything that comes from it.
-"""
+"""Rows of feeds and of the journal of signals, read into the book of a batch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.adapters.postgres.stock_rows import KEYS, key_columns
-from tandem_inventory_availability.domain.sequence_set import SequenceSet
 from tandem_inventory_availability.domain.signal_book import SignalBook
-from tandem_inventory_availability.domain.stock_feed import FeedKey, StockFeed
-from tandem_inventory_availability.domain.stock_position import StockKey
+from tandem_inventory_availability.domain.signal_source import InstantRule
+from tandem_inventory_availability.domain.stock_feed import Base, Change, Cover, FeedKey, StockFeed
+from tandem_inventory_availability.domain.stock_position import Bucket, StockKey
 from tandem_inventory_availability.domain.stock_signal import (
+    Rank,
     SignalKind,
     SourceKey,
     StockSignal,
 )
 
-_SOURCES = "unnest(CAST(:tenants AS text[]), CAST(:sources AS text[]))"
-_SOURCES_EXIST = text(f"""
-    INSERT INTO stock_source (tenant, source) SELECT * FROM {_SOURCES} ON CONFLICT DO NOTHING
-""")
-_LOCK_SOURCES = text(f"""
-    SELECT tenant, source, seen::text FROM stock_source
-    WHERE (tenant, source) IN (SELECT * FROM {_SOURCES})
-    ORDER BY tenant, source FOR UPDATE
-""")
-_SAVE_SOURCES = text("""
-    UPDATE stock_source AS s SET seen = CAST(n.seen AS jsonb)
-    FROM unnest(CAST(:tenants AS text[]), CAST(:sources AS text[]), CAST(:seen AS text[]))
-         AS n (tenant, source, seen)
-    WHERE s.tenant = n.tenant AND s.source = n.source
-""")
+_NUMBERED = """jsonb_to_recordset(CAST(:rows AS jsonb))
+    AS n (tenant text, source text, epoch bigint, sequence bigint, sku text, location text,
+          state text, tie text)"""
 # Feeds with a gap that a number at hand could close: their positions are locked with the rest.
-_CLOSING = text("""
+_CLOSING = text(f"""
     SELECT DISTINCT f.tenant, f.sku, f.location FROM stock_feed AS f
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:sources AS text[]), CAST(:numbers AS bigint[]))
-         AS n (tenant, source, number)
-      ON f.tenant = n.tenant AND f.source = n.source
-     AND n.number > f.snapshot_sequence AND n.number < f.gap_sequence
+    JOIN {_NUMBERED} ON f.tenant = n.tenant AND f.source = n.source
+        AND n.sequence < f.gap_sequence AND (f.base_by_time OR n.sequence > f.snapshot_sequence)
     WHERE f.gap_sequence > 0
 """)
 _FEEDS = text(f"""
-    SELECT tenant, source, sku, location, snapshot_sequence, snapshot_value, delta_sum,
-           gap_sequence, reported_at
+    SELECT tenant, source, sku, location, state, base_epoch, snapshot_sequence,
+           COALESCE(base_high, snapshot_sequence), base_tie, base_rule, base_by_time,
+           COALESCE(base_own, snapshot_sequence >= 0), snapshot_value, delta_sum, gap_sequence,
+           cover::text, reported_at
     FROM stock_feed WHERE (tenant, sku, location) IN (SELECT * FROM {KEYS})
 """)
-_SAVE_FEEDS = text(f"""
-    INSERT INTO stock_feed (tenant, sku, location, source, snapshot_sequence, snapshot_value,
-                            delta_sum, gap_sequence, reported_at)
-    SELECT * FROM ROWS FROM ({KEYS}, unnest(CAST(:sources AS text[]),
-        CAST(:snapshot_sequences AS bigint[]), CAST(:snapshot_values AS bigint[]),
-        CAST(:delta_sums AS bigint[]), CAST(:gap_sequences AS bigint[]),
-        CAST(:reported AS timestamptz[])))
-    ON CONFLICT (tenant, sku, location, source) DO UPDATE SET
-        snapshot_sequence = excluded.snapshot_sequence, snapshot_value = excluded.snapshot_value,
-        delta_sum = excluded.delta_sum, gap_sequence = excluded.gap_sequence,
-        reported_at = excluded.reported_at
-""")
-_SIGNAL_COLUMNS = """tenant, source, sequence, sku, location, kind, quantity, cause, reference,
-                     effective_at, headers::text"""
+_COLUMNS = """s.tenant, s.source, s.epoch, s.sequence, s.tie, s.sku, s.location, s.state,
+              s.to_state, s.kind, s.quantity, s.cause, s.reference, s.effective_at, s.known_as"""
 _KNOWN = text(f"""
-    SELECT {_SIGNAL_COLUMNS} FROM stock_signal
-    WHERE (tenant, source, sequence, sku, location) IN (
-        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:sources AS text[]),
-                             CAST(:numbers AS bigint[]), CAST(:skus AS text[]),
-                             CAST(:locations AS text[])))
+    SELECT {_COLUMNS} FROM stock_signal AS s JOIN {_NUMBERED}
+      ON s.tenant = n.tenant AND s.source = n.source AND s.epoch = n.epoch
+     AND s.sequence = n.sequence AND s.sku = n.sku AND s.location = n.location
+     AND s.state = n.state
+    WHERE n.tie = ''
 """)
-_FIRST = text("""
-    SELECT n.tenant, n.source, n.number, s.kind, s.sku, s.location
-    FROM (SELECT DISTINCT tenant, source, number FROM unnest(CAST(:tenants AS text[]),
-              CAST(:sources AS text[]), CAST(:numbers AS bigint[]))
-              AS a (tenant, source, number)) AS n
-    CROSS JOIN LATERAL (SELECT kind, sku, location FROM stock_signal
-        WHERE tenant = n.tenant AND source = n.source AND sequence = n.number LIMIT 1) AS s
+_NAMED = text(f"""
+    SELECT {_COLUMNS} FROM stock_signal AS s JOIN {_NUMBERED}
+      ON s.tenant = n.tenant AND s.source = n.source AND s.tie = n.tie AND s.epoch = n.epoch
+     AND s.sku = n.sku AND s.location = n.location AND s.state = n.state
+    WHERE n.tie > '' AND s.tie > ''
+""")
+_FIRST = text(f"""
+    SELECT n.tenant, n.source, n.epoch, n.sequence, s.kind
+    FROM (SELECT DISTINCT tenant, source, epoch, sequence FROM {_NUMBERED} WHERE tie = '') AS n
+    CROSS JOIN LATERAL (SELECT kind FROM stock_signal
+        WHERE tenant = n.tenant AND source = n.source AND epoch = n.epoch
+          AND sequence = n.sequence LIMIT 1) AS s
 """)
 _HELD = text(f"""
-    SELECT {_SIGNAL_COLUMNS} FROM stock_signal
-    WHERE held AND (tenant, source) IN (SELECT * FROM {_SOURCES})
+    SELECT {_COLUMNS}, s.headers::text FROM stock_signal AS s
+    WHERE s.held AND (s.tenant, s.sku, s.location) IN (SELECT * FROM {KEYS})
 """)
-_LATER = text(f"""
-    SELECT s.tenant, s.source, s.sku, s.location, s.sequence, s.quantity FROM stock_signal AS s
-    JOIN ROWS FROM ({KEYS}, unnest(CAST(:sources AS text[]), CAST(:numbers AS bigint[])))
-         AS n (tenant, sku, location, source, number)
+_COUNTED = """jsonb_to_recordset(CAST(:rows AS jsonb))
+    AS n (tenant text, sku text, location text, source text, state text, epoch bigint,
+          sequence bigint, since timestamptz)"""
+_DELTAS = """
+    SELECT s.tenant, s.source, s.sku, s.location, s.state, s.epoch, s.sequence, s.tie,
+           s.quantity, (extract(epoch FROM s.effective_at) * 1000000)::bigint
+    FROM stock_signal AS s JOIN {rows}
       ON s.tenant = n.tenant AND s.sku = n.sku AND s.location = n.location
-     AND s.source = n.source AND s.sequence > n.number
-    WHERE s.kind = 'DELTA' AND NOT s.held
-""")
-_LOCAL = text(f"""
-    SELECT e.tenant, e.sku, e.location, e.effective_at,
-           CASE WHEN e.to_bucket = 'SELLABLE' THEN e.quantity ELSE -e.quantity END
-    FROM ledger_entry AS e
-    JOIN ROWS FROM ({KEYS}, unnest(CAST(:since AS timestamptz[])))
-         AS n (tenant, sku, location, since)
+     AND s.source = n.source AND s.state = n.state AND {after}
+    WHERE s.kind IN ('DELTA', 'MOVE') AND NOT s.held
+      AND s.outcome NOT IN ('STALE_EPOCH', 'DROPPED')
+"""
+_DELTAS_AFTER_NUMBER = text(
+    _DELTAS.format(rows=_COUNTED, after="s.sequence >= n.sequence AND n.since IS NULL")
+)
+_DELTAS_AFTER_TIME = text(
+    _DELTAS.format(rows=_COUNTED, after="s.effective_at >= n.since AND n.since IS NOT NULL")
+)
+_LOCAL = text("""
+    SELECT e.tenant, e.sku, e.location, e.effective_at, e.from_bucket, e.to_bucket, e.quantity
+    FROM ledger_entry AS e JOIN jsonb_to_recordset(CAST(:rows AS jsonb))
+         AS n (tenant text, sku text, location text, since timestamptz)
       ON e.tenant = n.tenant AND e.sku = n.sku AND e.location = n.location
      AND e.effective_at > n.since
-    WHERE e.local AND 'SELLABLE' IN (e.from_bucket, e.to_bucket)
+    WHERE e.local
 """)
-_WRITE = text(f"""
-    INSERT INTO stock_signal (tenant, sku, location, source, sequence, kind, quantity, cause,
-                              reference, effective_at, outcome, held, headers, recorded_at)
-    SELECT tenant, sku, location, source, sequence, kind, quantity, cause, reference, effective_at,
-           outcome, outcome = 'HELD_BACK', CAST(headers AS jsonb), :now
-    FROM ROWS FROM ({KEYS}, unnest(CAST(:sources AS text[]), CAST(:numbers AS bigint[]),
-        CAST(:kinds AS text[]), CAST(:quantities AS bigint[]), CAST(:causes AS text[]),
-        CAST(:references AS text[]), CAST(:effective AS timestamptz[]),
-        CAST(:outcomes AS text[]), CAST(:headers AS text[])))
-        AS n (tenant, sku, location, source, sequence, kind, quantity, cause, reference,
-              effective_at, outcome, headers)
+_PUBLISHED = text("""
+    SELECT p.tenant, p.source, p.sku, p.location, p.token, p.quantity
+    FROM stock_publication AS p JOIN jsonb_to_recordset(CAST(:rows AS jsonb))
+         AS n (tenant text, source text, sku text, location text)
+         USING (tenant, source, sku, location)
 """)
-_LET_GO = text(f"""
-    UPDATE stock_signal AS s SET held = false
-    FROM ROWS FROM ({KEYS}, unnest(CAST(:sources AS text[]), CAST(:numbers AS bigint[])))
-         AS n (tenant, sku, location, source, number)
-    WHERE s.tenant = n.tenant AND s.sku = n.sku AND s.location = n.location
-      AND s.source = n.source AND s.sequence = n.number
+_SCALES = text("""
+    SELECT tenant, sku, quantity_scale FROM item WHERE (tenant, sku) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:skus AS text[])))
 """)
 
 
-async def lock_sources(
-    connection: AsyncConnection, signals: Sequence[StockSignal]
-) -> tuple[dict[SourceKey, SequenceSet], set[StockKey]]:
-    """What was seen of each source, locked, and the positions whose gaps might close now."""
-    columns = _source_columns(sorted({signal.source for signal in signals}))
-    await connection.execute(_SOURCES_EXIST, columns)
-    seen = {
-        SourceKey(row[0], row[1]): SequenceSet((low, high) for low, high in json.loads(row[2]))
-        for row in await connection.execute(_LOCK_SOURCES, columns)
-    }
-    closing = await connection.execute(_CLOSING, _signal_columns(signals))
-    return seen, {StockKey(*row) for row in closing}
+async def closing(connection: AsyncConnection, signals: Sequence[StockSignal]) -> set[StockKey]:
+    """Positions whose gaps a number at hand might close."""
+    found = await connection.execute(_CLOSING, {"rows": _numbered(signals)})
+    return {StockKey(*row) for row in found}
 
 
-async def load(
+async def feeds(connection: AsyncConnection, keys: Collection[StockKey]) -> list[StockFeed]:
+    """What sources say of positions."""
+    found = []
+    for row in await connection.execute(_FEEDS, key_columns(keys)):
+        key = FeedKey(SourceKey(row[0], row[1]), StockKey(row[0], row[2], row[3]), Bucket(row[4]))
+        base = Base(row[5], row[6], row[7], row[8], InstantRule(row[9]), row[10], row[11])
+        feed = StockFeed(key, base, row[12], row[13], row[14], reported_at=row[16])
+        if row[15]:
+            told = json.loads(row[15])
+            feed.cover = Cover(told["micros"], told["numbers"])
+        found.append(feed)
+    return found
+
+
+async def load_feeds(connection: AsyncConnection, book: SignalBook) -> None:
+    """Takes in what sources say of the positions of the book, and what of it is kept back."""
+    keys = list(book.stock.positions)
+    for feed in await feeds(connection, keys):
+        book.add_feed(feed)
+    for row in await connection.execute(_HELD, key_columns(keys)):
+        held = to_signal(row, json.loads(row[15]))
+        found = book.feeds.get(FeedKey(held.source, held.key, held.state))
+        if found is not None:
+            found.held[held.rank] = held
+
+
+async def load_known(
     connection: AsyncConnection, book: SignalBook, signals: Sequence[StockSignal]
 ) -> None:
-    """Takes feeds and known signals into the book; positions are locked before."""
-    positions = key_columns(list(book.stock.positions))
-    for row in await connection.execute(_FEEDS, positions):
-        key = FeedKey(SourceKey(row[0], row[1]), StockKey(row[0], row[2], row[3]))
-        book.feeds[key] = StockFeed(key, row[4], row[5], row[6], row[7], reported_at=row[8])
-    columns = _signal_columns(signals)
-    for row in await connection.execute(_KNOWN, columns):
-        known = _to_signal(row)
-        book.known[known.source, known.sequence, known.key] = known.content
-    for row in await connection.execute(_FIRST, columns):
-        number = (SourceKey(row[0], row[1]), row[2])
-        book.first[number] = (SignalKind(row[3]), StockKey(row[0], row[4], row[5]))
-    for row in await connection.execute(_HELD, _source_columns(sorted(book.seen))):
-        held = _to_signal(row)
-        feed = book.feeds.get(FeedKey(held.source, held.key))
-        if feed is not None:
-            feed.held[held.sequence] = held
-    await _load_for_snapshots(connection, book, signals)
+    """Takes in what came before under the numbers and names of the signals."""
+    rows = {"rows": _numbered(signals)}
+    for statement in _statements(signals):
+        for row in await connection.execute(statement, rows):
+            known = to_signal(row)
+            identity = book.streams[known.source].identity(known)
+            content = known.known_as or known.sent_content
+            book.known[known.source, identity, known.key, known.state] = content
+    if any(not signal.tie for signal in signals):
+        for row in await connection.execute(_FIRST, rows):
+            book.first[SourceKey(row[0], row[1]), Rank(row[2], row[3])] = SignalKind(row[4])
 
 
-async def _load_for_snapshots(
+def _statements(signals: Sequence[StockSignal]) -> list[Any]:
+    numbered = any(not signal.tie for signal in signals)
+    named = any(signal.tie for signal in signals)
+    return [s for s, wanted in ((_KNOWN, numbered), (_NAMED, named)) if wanted]
+
+
+async def load_for_counts(
     connection: AsyncConnection, book: SignalBook, signals: Sequence[StockSignal]
 ) -> None:
-    snapshots = [signal for signal in signals if signal.kind is SignalKind.SNAPSHOT]
-    if not snapshots:
+    """Takes in what counts of the batch need: later deltas, own moves, what was published."""
+    counts = [signal for signal in signals if signal.absolute]
+    if not counts:
         return
-    numbers: dict[FeedKey, int] = {}
+    rows = {"rows": json.dumps(_counted(book, counts))}
+    for statement in (_DELTAS_AFTER_NUMBER, _DELTAS_AFTER_TIME):
+        for row in await connection.execute(statement, rows):
+            stock = StockKey(row[0], row[2], row[3])
+            found = book.feeds.get(FeedKey(SourceKey(row[0], row[1]), stock, Bucket(row[4])))
+            rank = Rank(row[5], row[6], row[7])
+            if found is not None and rank not in found.held:
+                found.deltas[rank] = Change(row[8], row[9])
     since: dict[StockKey, datetime] = {}
-    for signal in snapshots:
-        feed = FeedKey(signal.source, signal.key)
-        numbers[feed] = min(numbers.get(feed, signal.sequence), signal.sequence)
+    for signal in counts:
         at = signal.effective_at
         since[signal.key] = min(since.get(signal.key, at), at)
-    later = {
-        **key_columns([feed.stock for feed in numbers]),
-        "sources": [feed.source.source for feed in numbers],
-        "numbers": list(numbers.values()),
+    told = [{**vars(key), "since": at.isoformat()} for key, at in since.items()]
+    for row in await connection.execute(_LOCAL, {"rows": json.dumps(told)}):
+        moved = (row[3], Bucket(row[4]), Bucket(row[5]), row[6])
+        book.local.setdefault(StockKey(*row[:3]), []).append(moved)
+    named = [{"source": s.source.source, **vars(s.key)} for s in counts]
+    for row in await connection.execute(_PUBLISHED, {"rows": json.dumps(named)}):
+        key = (SourceKey(row[0], row[1]), StockKey(row[0], row[2], row[3]))
+        book.published[key] = (row[4], row[5])
+
+
+def _counted(book: SignalBook, counts: Sequence[StockSignal]) -> list[dict[str, object]]:
+    """From where on the deltas of each feed of a counted state are needed."""
+    wanted: dict[FeedKey, tuple[int, StockSignal]] = {}
+    for signal in counts:
+        feeds = [FeedKey(signal.source, signal.key, signal.state)]
+        feeds += [feed.key for feed in book.others(signal)]
+        for key in feeds:
+            own = key.source == signal.source
+            number = signal.sequence if own else signal.covers.get(key.source.source, -1)
+            before = wanted.get(key)
+            if before is None or number < before[0]:
+                wanted[key] = (number, signal)
+    return [_from(book, key, number, counts) for key, (number, _) in wanted.items()]
+
+
+def _from(
+    book: SignalBook, key: FeedKey, number: int, counts: Sequence[StockSignal]
+) -> dict[str, object]:
+    since = None
+    if number < 0:
+        stream = book.streams.get(key.source)
+        at = min(s.effective_at for s in counts if s.key == key.stock)
+        since = (at - stream.source.future_skew_max if stream else at).isoformat()
+    return {
+        **vars(key.stock),
+        "source": key.source.source,
+        "state": key.state.value,
+        "sequence": number,
+        "since": since,
     }
-    for row in await connection.execute(_LATER, later):
-        found = book.feeds[FeedKey(SourceKey(row[0], row[1]), StockKey(row[0], row[2], row[3]))]
-        found.later[row[4]] = row[5]
-    local = {**key_columns(list(since)), "since": list(since.values())}
-    for row in await connection.execute(_LOCAL, local):
-        book.local.setdefault(StockKey(row[0], row[1], row[2]), []).append((row[3], row[4]))
 
 
-async def save(connection: AsyncConnection, book: SignalBook, now: datetime) -> None:
-    """Writes sources, feeds and the journal."""
-    sources = sorted(book.seen)
-    seen = [json.dumps(book.seen[source].ranges) for source in sources]
-    await connection.execute(_SAVE_SOURCES, {**_source_columns(sources), "seen": seen})
-    await _save_feeds(connection, [book.feeds[key] for key in sorted(book.changed_feeds)])
-    if book.journalled:
-        signals = [item.signal for item in book.journalled]
-        columns = {
-            **_signal_columns(signals),
-            "kinds": [s.kind.value for s in signals],
-            "quantities": [s.quantity for s in signals],
-            "causes": [s.cause for s in signals],
-            "references": [s.reference for s in signals],
-            "effective": [s.effective_at for s in signals],
-            "outcomes": [item.outcome.value for item in book.journalled],
-            "headers": [json.dumps(dict(s.origin)) for s in signals],
-            "now": now,
-        }
-        await connection.execute(_WRITE, columns)
-    if book.let_go:
-        await connection.execute(_LET_GO, _signal_columns(book.let_go))
+async def load_scales(
+    connection: AsyncConnection, book: SignalBook, signals: Sequence[StockSignal]
+) -> None:
+    """Takes in the decimals of items that a signal names decimals for."""
+    skus = sorted({(s.key.tenant, s.key.sku) for s in signals if s.scale is not None})
+    if skus:
+        columns = {"tenants": [sku[0] for sku in skus], "skus": [sku[1] for sku in skus]}
+        for row in await connection.execute(_SCALES, columns):
+            book.scales[row[0], row[1]] = row[2]
 
 
-async def _save_feeds(connection: AsyncConnection, feeds: Sequence[StockFeed]) -> None:
-    if not feeds:
-        return
-    columns = {
-        **key_columns([feed.key.stock for feed in feeds]),
-        "sources": [feed.key.source.source for feed in feeds],
-        "snapshot_sequences": [feed.snapshot_sequence for feed in feeds],
-        "snapshot_values": [feed.snapshot_value for feed in feeds],
-        "delta_sums": [feed.delta_sum for feed in feeds],
-        "gap_sequences": [feed.gap_sequence for feed in feeds],
-        "reported": [feed.reported_at for feed in feeds],
-    }
-    await connection.execute(_SAVE_FEEDS, columns)
-
-
-def _to_signal(row: Sequence[object]) -> StockSignal:
-    tenant, source, sequence, sku, location, kind, quantity, cause, reference, at, headers = row
+def to_signal(row: Sequence[Any], headers: dict[str, str] | None = None) -> StockSignal:
+    """The leg of a journal row."""
     return StockSignal(
-        source=SourceKey(str(tenant), str(source)),
-        sequence=sequence,  # type: ignore[arg-type]  # columns of the table
-        key=StockKey(str(tenant), str(sku), str(location)),
-        kind=SignalKind(str(kind)),
-        quantity=quantity,  # type: ignore[arg-type]  # columns of the table
-        cause=str(cause),
-        reference=str(reference),
-        effective_at=at,  # type: ignore[arg-type]  # columns of the table
-        origin=json.loads(str(headers)),
+        source=SourceKey(row[0], row[1]),
+        sequence=row[3],
+        key=StockKey(row[0], row[5], row[6]),
+        kind=SignalKind(row[9]),
+        quantity=row[10],
+        cause=row[11],
+        reference=row[12],
+        effective_at=row[13],
+        origin=headers or {},
+        state=Bucket(row[7]),
+        to_state=Bucket(row[8]) if row[8] else None,
+        epoch=row[2],
+        tie=row[4],
+        known_as=row[14],
     )
 
 
-def _source_columns(sources: Collection[SourceKey]) -> dict[str, object]:
-    return {"tenants": [s.tenant for s in sources], "sources": [s.source for s in sources]}
-
-
-def _signal_columns(signals: Sequence[StockSignal]) -> dict[str, object]:
-    return {
-        **key_columns([signal.key for signal in signals]),
-        "sources": [signal.source.source for signal in signals],
-        "numbers": [signal.sequence for signal in signals],
-    }
+def _numbered(signals: Sequence[StockSignal]) -> str:
+    return json.dumps(
+        [
+            {
+                "tenant": s.key.tenant,
+                "source": s.source.source,
+                "epoch": s.epoch,
+                "sequence": s.sequence,
+                "sku": s.key.sku,
+                "location": s.key.location,
+                "state": s.state.value,
+                "tie": s.tie,
+            }
+            for s in signals
+        ]
+    )

@@ -10,21 +10,17 @@ from datetime import datetime
 
 from google.protobuf.message import Message
 from tandem.inventory.v1 import events_pb2
-from tandem_platform import telemetry
 from tandem_platform.event_journal import event_from
 from tandem_platform.unit_of_work import UnitOfWork
 
 from tandem_inventory_availability.adapters.postgres import (
     availability_rows,
     batch_rows,
-    expired_holds,
     group_rows,
     reservation_rows,
-    signal_rows,
     stock_rows,
     supply_rows,
 )
-from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
     to_ledger_entry,
@@ -34,10 +30,8 @@ from tandem_inventory_availability.adapters.wire.supply_mapping import to_supply
 from tandem_inventory_availability.application.ports import Needs
 from tandem_inventory_availability.domain.errors import InsufficientStock
 from tandem_inventory_availability.domain.reserving import MADE
-from tandem_inventory_availability.domain.signal_book import SignalBook
 from tandem_inventory_availability.domain.stock_book import ReservationStep, StockBook
 from tandem_inventory_availability.domain.stock_position import StockPosition
-from tandem_inventory_availability.domain.stock_signal import StockSignal
 
 
 class PostgresStockTransaction:
@@ -50,28 +44,6 @@ class PostgresStockTransaction:
         """The rows of a batch of commands."""
         book = StockBook(now)
         await batch_rows.open_batch(self._unit.connection, book, needs)
-        return book
-
-    async def open_signals(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
-        """The rows of a batch of signals."""
-        connection = self._unit.connection
-        stock = StockBook(now)
-        seen, closing = await signal_rows.lock_sources(connection, signals)
-        keys = {signal.key for signal in signals} | closing
-        await stock_rows.lock_positions(connection, stock, keys)
-        stock.policies = await load_policies(connection, {key.tenant for key in keys})
-        shipments = {(s.key.tenant, s.reference) for s in signals if s.reference}
-        for item in await reservation_rows.evidence(connection, shipments):
-            stock.evidence[item.key] = item
-        claimants = {
-            (item.key.stock.tenant, claim.reservation_id)
-            for item in stock.evidence.values()
-            for claim in item.claims
-        }
-        stock.remember(await reservation_rows.reservations(connection, claimants, lock=True))
-        await expired_holds.load(connection, stock)
-        book = SignalBook(stock, seen=seen)
-        await signal_rows.load(connection, book, signals)
         return book
 
     async def store(self, book: StockBook) -> None:
@@ -96,11 +68,6 @@ class PostgresStockTransaction:
             aggregate = ("supply_line", change.line.id, change.line.version)
             asked = (change.line.key.tenant, change.origin)
             self._record(to_supply_event(change), aggregate, asked, book.now)
-
-    async def store_signals(self, book: SignalBook) -> None:
-        """Writes the changes of signals."""
-        await signal_rows.save(self._unit.connection, book, book.stock.now)
-        await self.store(book.stock)
 
     async def offer_alternatives(self, refused: Sequence[InsufficientStock], now: datetime) -> None:
         """One query for all shortages of the batch."""
@@ -139,14 +106,14 @@ class PostgresStockTransaction:
     ) -> None:
         kind, aggregate_id, version = aggregate
         tenant, origin = asked
-        with telemetry.continued(origin):
-            self._unit.record(
-                event_from(
-                    message,
-                    aggregate_type=kind,
-                    aggregate_id=aggregate_id,
-                    aggregate_version=version,
-                    occurred_at=now,
-                    tenant=tenant,
-                )
+        self._unit.record(
+            event_from(
+                message,
+                aggregate_type=kind,
+                aggregate_id=aggregate_id,
+                aggregate_version=version,
+                occurred_at=now,
+                tenant=tenant,
+                origin=origin,
             )
+        )
