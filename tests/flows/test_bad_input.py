@@ -37,6 +37,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteRun]:
         kind = "KIND_DISTRIBUTION_CENTRE"
         dc = {"id": "DC-1", "kind": kind, "priority": 1, "ships": True}
         run.rest.post("/v1/locations:put", {"locations": [dc]})
+        owned = [{"location": "*"}]
+        source = {"id": f"{WAREHOUSE}/*", "sequencing": "SEQUENCING_SEQ", "owns": owned}
+        run.rest.post("/v1/stock-sources:put", {"sources": [source]})
         yield run
 
 

@@ -34,9 +34,11 @@ from tandem.inventory.v1 import catalog_service_pb2 as catalog
 from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
 from tandem.inventory.v1 import signal_service_pb2 as signals
+from tandem.inventory.v1 import source_service_pb2 as sources
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tandem.inventory.v1.signal_service_pb2_grpc import SignalServiceStub
+from tandem.inventory.v1.source_service_pb2_grpc import SourceServiceStub
 from tandem_platform.grpc_client import ServiceChannel
 from tandem_platform.internal_token import TokenSigner, generate_key_pair
 from tandem_platform.remote_error import RemoteError
@@ -132,6 +134,14 @@ async def fill(channel: ServiceChannel) -> None:
     place = catalog.Location(id="DC", kind=kind, ships=True)
     await CatalogServiceStub(channel).PutLocations(
         catalog.PutLocationsRequest(request_id=str(uuid.uuid4()), locations=[place])
+    )
+    source = sources.StockSource(
+        id="bench",
+        sequencing=sources.StockSource.SEQUENCING_SEQ,
+        owns=[sources.Ownership(location="*")],
+    )
+    await SourceServiceStub(channel).PutSources(
+        sources.PutSourcesRequest(request_id=str(uuid.uuid4()), sources=[source])
     )
     now = Timestamp()
     now.FromDatetime(datetime.now(UTC))

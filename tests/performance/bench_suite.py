@@ -63,6 +63,9 @@ def stock_up(run: SuiteRun) -> None:
     kind = "KIND_DISTRIBUTION_CENTRE"
     location = {"id": "DC-1", "kind": kind, "priority": 1, "ships": True}
     run.rest.post("/v1/locations:put", {"locations": [location]})
+    owned = [{"location": "*"}]
+    source = {"id": "bench", "sequencing": "SEQUENCING_SEQ", "owns": owned}
+    run.rest.post("/v1/stock-sources:put", {"sources": [source]})
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     signals = [
         {"source": "bench", "sequence": str(n + 1), "sku": sku, "location": "DC-1",

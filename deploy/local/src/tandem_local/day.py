@@ -97,6 +97,15 @@ class TradingDay:
             {"id": STORE_LOCATION, "kind": "KIND_STORE", "priority": 5, "ships": False},
         ]
         self._rest.post("/v1/locations:put", {"locations": locations})
+        # The warehouse counts; without a registration its reports would be refused.
+        warehouse = {
+            "id": f"{WAREHOUSE}/*",
+            "kind": "KIND_WMS",
+            "sequencing": "SEQUENCING_SEQ",
+            "snapshotSemantics": {"includesAllocated": True},
+            "owns": [{"location": "*"}],
+        }
+        self._rest.post("/v1/stock-sources:put", {"sources": [warehouse]})
         self._say("catalogue: 3 items, 1 distribution centre, 1 store")
 
     def receive_stock(self) -> None:

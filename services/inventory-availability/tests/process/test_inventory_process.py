@@ -25,8 +25,10 @@ from google.protobuf.message import Message
 from sqlalchemy import text
 from tandem.connector.v1 import events_pb2
 from tandem.inventory.v1 import catalog_service_pb2 as catalog
+from tandem.inventory.v1 import source_service_pb2 as sources
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from tandem.inventory.v1.source_service_pb2_grpc import SourceServiceStub
 from tandem_platform.database import Database
 from tandem_platform.event_journal import event_from, published_headers
 from tandem_platform.event_subjects import subject_of
@@ -39,7 +41,7 @@ from tandem_platform.settings import ServiceSettings
 from tandem_testing.child_process import free_port
 from tandem_testing.grpc_wire import CLIENT, TENANT, caller
 
-from ..component.stock_under_test import CAP, DC, TEE, at, line, new_id, reserve_request
+from ..component.stock_under_test import CAP, DC, TEE, at, line, new_id, owner, reserve_request
 
 NAME, PARTITIONS, WAIT_S = "inventory-availability", 4, 30.0
 _COMES_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -100,6 +102,7 @@ class Suite:
     process: InventoryProcess
     reservations: ReservationServiceStub
     catalog: CatalogServiceStub
+    sources: SourceServiceStub
     bus: JetStream
     database: Database
 
@@ -113,10 +116,13 @@ class Suite:
             request_id=new_id(), locations=[catalog.Location(id=DC, kind=kind, ships=True)]
         )
 
+        counts = sources.PutSourcesRequest(request_id=new_id(), sources=[owner("wms/*")])
+
         async def taken() -> bool:
             try:
                 await self.catalog.PutItems(items, timeout=2)
                 await self.catalog.PutLocations(places, timeout=2)
+                await self.sources.PutSources(counts, timeout=2)
             except RemoteError as error:
                 if error.code not in _COMES_AGAIN:
                     raise
@@ -181,7 +187,8 @@ async def suite(
     await bus.start()
     try:
         reservations, items = ReservationServiceStub(channel), CatalogServiceStub(channel)
-        yield Suite(process, reservations, items, bus, database)
+        sources_stub = SourceServiceStub(channel)
+        yield Suite(process, reservations, items, sources_stub, bus, database)
     finally:
         process.kill()
         await bus.stop()
