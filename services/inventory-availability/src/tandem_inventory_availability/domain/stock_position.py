@@ -76,6 +76,7 @@ class StockPosition:
     ``backordered`` (with its expired part) are claimed units that a policy allowed below zero;
     ``stale_at`` is the moment from which the source counts as silent; ``in_conflict`` says that a
     conflict case is open.
+    ``level`` is what was last told of what can be promised, ``level_version`` how often.
     """
 
     key: StockKey
@@ -95,6 +96,8 @@ class StockPosition:
     source_at: datetime | None = None
     stale_at: datetime | None = None
     in_conflict: bool = False
+    level: str = ""
+    level_version: int = 0
     entries: list[LedgerEntry] = field(default_factory=list)
 
     @property

@@ -43,7 +43,8 @@ _SAVE = text(f"""
         picked = n.picked, in_transit = n.in_transit, hard = n.hard, soft = n.soft,
         unsettled = n.unsettled, leased = n.leased, backordered = n.backordered,
         local_net = n.local_net, position = n.position, version = n.version, gap = n.gap,
-        in_conflict = n.in_conflict, source_at = n.source_at, stale_at = n.stale_at
+        in_conflict = n.in_conflict, level = n.level, level_version = n.level_version,
+        source_at = n.source_at, stale_at = n.stale_at
     FROM (SELECT * FROM ROWS FROM ({KEYS}, unnest(CAST(:on_hand AS bigint[]),
             CAST(:quality_hold AS bigint[]), CAST(:damaged AS bigint[]),
             CAST(:return_pending AS bigint[]), CAST(:refurbish AS bigint[]),
@@ -51,11 +52,12 @@ _SAVE = text(f"""
             CAST(:soft AS bigint[]), CAST(:unsettled AS bigint[]), CAST(:leased AS bigint[]),
             CAST(:backordered AS bigint[]), CAST(:local_net AS bigint[]),
             CAST(:position AS bigint[]), CAST(:version AS bigint[]), CAST(:gap AS boolean[]),
-            CAST(:in_conflict AS boolean[]), CAST(:source_at AS timestamptz[]),
+            CAST(:in_conflict AS boolean[]), CAST(:level AS text[]),
+            CAST(:level_version AS bigint[]), CAST(:source_at AS timestamptz[]),
             CAST(:stale_at AS timestamptz[]))))
         AS n (tenant, sku, location, on_hand, quality_hold, damaged, return_pending, refurbish,
               picked, in_transit, hard, soft, unsettled, leased, backordered, local_net, position,
-              version, gap, in_conflict, source_at, stale_at)
+              version, gap, in_conflict, level, level_version, source_at, stale_at)
     WHERE p.tenant = n.tenant AND p.sku = n.sku AND p.location = n.location
 """)
 _LEDGER = text(f"""
@@ -86,6 +88,8 @@ _FIGURES = (
     "version",
     "gap",
     "in_conflict",
+    "level",
+    "level_version",
     "source_at",
     "stale_at",
 )

@@ -21,6 +21,7 @@ from tandem_inventory_availability.adapters.postgres import (
     stock_rows,
     supply_rows,
 )
+from tandem_inventory_availability.adapters.wire.level_mapping import URGENT, to_level_event
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
     to_ledger_entry,
@@ -28,6 +29,7 @@ from tandem_inventory_availability.adapters.wire.stock_mapping import (
 )
 from tandem_inventory_availability.adapters.wire.supply_mapping import to_supply_event
 from tandem_inventory_availability.application.ports import Needs
+from tandem_inventory_availability.domain.availability_levels import LevelChange, judge
 from tandem_inventory_availability.domain.errors import InsufficientStock
 from tandem_inventory_availability.domain.reserving import MADE
 from tandem_inventory_availability.domain.stock_book import ReservationStep, StockBook
@@ -52,6 +54,11 @@ class PostgresStockTransaction:
         positions = [book.positions[key] for key in book.changed]
         for position in positions:
             position.version += 1
+        levels = [
+            change
+            for position in positions
+            if (change := judge(position, book.policy(position.key.tenant), book.now))
+        ]
         await stock_rows.save_positions(connection, positions, book.now)
         latest = {(s.reservation.owner.tenant, s.reservation.id): s.reservation for s in book.steps}
         await group_rows.save(connection, [book.group_claims[key] for key in book.changed_groups])
@@ -62,6 +69,8 @@ class PostgresStockTransaction:
         await reservation_rows.save_booked(connection, book.newly_booked)
         for position in positions:
             self._record_position(position, book.changed[position.key], book.now)
+        for level in levels:
+            self._record_level(level, book.changed[level.key], book.now)
         for step in book.steps:
             self._record_step(step, book.now)
         for change in book.supply_steps:
@@ -86,6 +95,20 @@ class PostgresStockTransaction:
         key = position.key
         aggregate = ("stock_position", f"{key.sku}|{key.location}", position.version)
         self._record(message, aggregate, (key.tenant, origin), now)
+
+    def _record_level(self, change: LevelChange, origin: Mapping[str, str], now: datetime) -> None:
+        self._unit.record(
+            event_from(
+                to_level_event(change),
+                aggregate_type="availability_level",
+                aggregate_id=f"{change.key.sku}|{change.key.location}",
+                aggregate_version=change.version,
+                occurred_at=now,
+                tenant=change.key.tenant,
+                partition_key=URGENT,
+                origin=origin,
+            )
+        )
 
     def _record_step(self, step: ReservationStep, now: datetime) -> None:
         reservation = to_reservation(step.reservation)

@@ -10,6 +10,11 @@ def upgrade() -> None:
     _policy()
     _reads()
     _supply()
+    # What was last told of each position; empty for those nobody was told anything of yet.
+    op.execute("""
+        ALTER TABLE stock_position ADD COLUMN level text NOT NULL DEFAULT '',
+            ADD COLUMN level_version bigint NOT NULL DEFAULT 0
+    """)
 
 
 def _policy() -> None:
