@@ -52,7 +52,7 @@ _PEGS = """
 """
 _FEEDS = """
     SELECT sku, location, sum(snapshot_value + delta_sum) AS counted
-    FROM stock_feed WHERE tenant = :tenant GROUP BY sku, location
+    FROM stock_feed WHERE tenant = :tenant AND state = 'SELLABLE' GROUP BY sku, location
 """
 _DIFFERENCES = text(f"""
     WITH ledger AS ({LEDGER}), lines AS MATERIALIZED ({_LINES}), claims AS ({CLAIMS}),

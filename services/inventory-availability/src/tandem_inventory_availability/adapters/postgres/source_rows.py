@@ -26,9 +26,11 @@ from tandem_inventory_availability.domain.stock_position import Bucket
 from tandem_inventory_availability.domain.stock_signal import SourceKey
 
 _VERSIONS = text("SELECT tenant, version FROM source_registry WHERE tenant = ANY(:tenants)")
+# Versions rise by the clock, so that those of a database put back from a copy are no old ones.
 _LOCK_REGISTRY = text("""
-    INSERT INTO source_registry AS r (tenant, version) VALUES (:tenant, 1)
-    ON CONFLICT (tenant) DO UPDATE SET version = r.version + 1
+    INSERT INTO source_registry AS r (tenant, version)
+    VALUES (:tenant, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    ON CONFLICT (tenant) DO UPDATE SET version = GREATEST(r.version + 1, excluded.version)
 """)
 _SOURCES = text("SELECT id, version, document::text FROM signal_source WHERE tenant = :tenant")
 _PUT = text("""
