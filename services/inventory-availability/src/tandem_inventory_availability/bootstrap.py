@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tandem_platform.background_loop import BackgroundLoop
+from tandem_platform.background_loop import BackgroundLoop, Startable
 from tandem_platform.consumer import Consumer
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
+from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
@@ -22,6 +23,7 @@ from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
     StockFeeds,
 )
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
+from tandem_inventory_availability.entrypoints.grpc_allocation_service import AllocationService
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
 from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
@@ -48,6 +50,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     )
     writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
     idempotent = IdempotentWrites(runtime.units, clock)
+    allocation = AllocationReads(runtime.database, clock)
     supply = SupplyReads(runtime.database, clock)
     lateness = SupplyLateness(runtime.units, supply, clock)
     feeds = StockFeeds(clock, name)
@@ -56,33 +59,16 @@ async def build(runtime: Runtime) -> ServiceParts:
     sweeper = ExpirySweeper(runtime.units, read_models, clock, rows_max=settings.sweep_rows_max)
     filler = BackorderFiller(runtime.units, read_models, clock)
     tokens = runtime.page_tokens
-    signals = SignalWrites(runtime.units, clock)
-    applier = SnapshotApplier(
-        SnapshotChunks(runtime.units, clock), rest_share=settings.snapshot_rest_share
-    )
-    snapshots = BackgroundLoop(
-        "snapshots", applier.apply, interval_s=settings.stream_watch_interval_s
-    )
-    gap_wait = timedelta(seconds=settings.gap_wait_s)
-    watch = StreamWatch(runtime.units, clock, runtime.ids, gap_wait=gap_wait)
+    signals, signal_loops = _signals(runtime, settings, idempotent)
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
             AvailabilityService(reads, read_models, tokens),
+            AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
             CatalogService(runtime.database, idempotent, tokens),
             ConfigService(runtime.database, idempotent, clock, tokens),
             SupplyService(idempotent, supply, clock, tokens),
-            SignalService(
-                SignalDoors(
-                    runtime.database,
-                    signals,
-                    idempotent,
-                    clock,
-                    runtime.ids,
-                    tokens,
-                    snapshots.poke,
-                )
-            ),
+            signals,
             SourceService(runtime.database, idempotent, tokens),
             StockOpsService(runtime.database, writes, idempotent, clock, tokens),
             *platform_servicers(runtime, runners, idempotent),
@@ -90,13 +76,33 @@ async def build(runtime: Runtime) -> ServiceParts:
         consumers=runners,
         loops=[
             writes.requests,
-            signals.small,
-            signals.large,
-            snapshots,
-            BackgroundLoop("streams", watch.watch, interval_s=settings.stream_watch_interval_s),
+            *signal_loops,
             BackgroundLoop("backorders", filler.fill, interval_s=settings.backorder_interval_s),
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
             purge_loop(idempotent),
         ],
     )
+
+
+def _signals(
+    runtime: Runtime, settings: InventorySettings, idempotent: IdempotentWrites
+) -> tuple[SignalService, list[Startable]]:
+    """The service of signals, its queues, and the loops that apply snapshots and watch streams."""
+    units, clock, interval_s = runtime.units, runtime.clock, settings.stream_watch_interval_s
+    writes = SignalWrites(units, clock)
+    applier = SnapshotApplier(SnapshotChunks(units, clock), rest_share=settings.snapshot_rest_share)
+    snapshots = BackgroundLoop("snapshots", applier.apply, interval_s=interval_s)
+    gap_wait = timedelta(seconds=settings.gap_wait_s)
+    watch = StreamWatch(units, clock, runtime.ids, gap_wait=gap_wait)
+    doors = SignalDoors(
+        database=runtime.database,
+        writes=writes,
+        idempotent=idempotent,
+        clock=clock,
+        ids=runtime.ids,
+        page_tokens=runtime.page_tokens,
+        poke_snapshots=snapshots.poke,
+    )
+    streams = BackgroundLoop("streams", watch.watch, interval_s=interval_s)
+    return SignalService(doors), [writes.small, writes.large, snapshots, streams]

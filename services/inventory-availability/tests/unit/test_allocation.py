@@ -23,10 +23,9 @@ from tandem_inventory_availability.domain.allocation_plan import (
     Quota,
     QuotaMode,
     ScopeLevel,
-    split,
 )
 from tandem_inventory_availability.domain.policy_rules import Window
-from tandem_inventory_availability.domain.reservation_line import Draw
+from tandem_inventory_availability.domain.reservation_line import Draw, parted
 
 from ..reference.channel_model import Part, Sharing
 
@@ -117,7 +116,7 @@ def test_every_channel_may_promise_what_the_model_says_after_any_draws(
         elif claims:
             at = int(step[1]) % len(claims)  # type: ignore[call-overload]  # drawn as int
             channel, taken = claims[at]
-            kept, given_back = split(taken, int(step[2]))  # type: ignore[call-overload]  # drawn as int
+            kept, given_back = parted(taken, int(step[2]))  # type: ignore[call-overload]  # drawn as int
             plan = plan.giving(channel, given_back)
             pool += sum(item.quantity for item in given_back)
             claims[at] = (channel, kept)
@@ -180,14 +179,14 @@ def test_a_draw_given_back_leaves_the_plan_as_it_was(
     plan = plan_with(made)
     units = min(units, channel_available(plan, pool, channel, NOW))
     taken = draw(plan, pool, channel, units, NOW)
-    kept, given_back = split(taken, units)
+    kept, given_back = parted(taken, units)
     assert kept == ()
     assert plan.taking(channel, taken).giving(channel, given_back) == plan
 
 
 def test_the_last_drawn_units_go_back_first() -> None:
     drawn = (Draw("own", 3), Draw(SHARED, 2), Draw("lent", 1))
-    kept, given_back = split(drawn, 4)
+    kept, given_back = parted(drawn, 4)
     assert kept == (Draw("own", 2),)
     assert given_back == (Draw("lent", 1), Draw(SHARED, 2), Draw("own", 1))
 
