@@ -17,6 +17,7 @@ from tandem_inventory_availability.adapters.postgres.stock_read_models import St
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
+from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
 from tandem_inventory_availability.entrypoints.backorder_loop import BackorderFiller
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
     AGGREGATE_TYPES,
@@ -44,6 +45,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     settings = runtime.settings
     assert isinstance(settings, InventorySettings)
     name, clock = settings.service_name, runtime.clock
+    tokens = runtime.page_tokens
     read_models = StockReadModels(runtime.database, clock)
     reads = AvailabilityReads(
         runtime.database, clock, fresh_for=timedelta(seconds=settings.source_fresh_s_max)
@@ -52,18 +54,20 @@ async def build(runtime: Runtime) -> ServiceParts:
     idempotent = IdempotentWrites(runtime.units, clock)
     allocation = AllocationReads(runtime.database, clock)
     supply = SupplyReads(runtime.database, clock)
+    parts = AvailabilityParts(
+        runtime.database, clock, runtime.ids, reads, read_models, idempotent, tokens
+    )
     lateness = SupplyLateness(runtime.units, supply, clock)
     feeds = StockFeeds(clock, name)
     consumer = Consumer(f"{name}-evt_connector", "EVT_CONNECTOR", AGGREGATE_TYPES, feeds.apply)
     runners = consumer_runners(runtime, {"connectors": consumer})
     sweeper = ExpirySweeper(runtime.units, read_models, clock, rows_max=settings.sweep_rows_max)
     filler = BackorderFiller(runtime.units, read_models, clock)
-    tokens = runtime.page_tokens
     signals, signal_loops = _signals(runtime, settings, idempotent)
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
-            AvailabilityService(reads, read_models, tokens),
+            AvailabilityService(parts),
             AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
             CatalogService(runtime.database, idempotent, tokens),
             ConfigService(runtime.database, idempotent, clock, tokens),

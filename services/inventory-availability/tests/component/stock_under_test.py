@@ -34,6 +34,7 @@ from tandem_inventory_availability.adapters.postgres.stock_read_models import St
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
+from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
@@ -227,12 +228,14 @@ async def running_stock(
     writes = StockWrites(units, clock, batch_max=batch_max)
     idempotent = IdempotentWrites(units, clock)
     tokens = PageTokens(b"k" * 32)
+    ids = Uuid7Factory(clock)
+    parts = AvailabilityParts(database, clock, ids, reads, read_models, idempotent, tokens)
     signal_writes = SignalWrites(units, clock)
     ids = Uuid7Factory(clock)
     doors = SignalDoors(database, signal_writes, idempotent, clock, ids, tokens)
     servicers = [
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),
-        AvailabilityService(reads, read_models, tokens),
+        AvailabilityService(parts),
         CatalogService(database, idempotent, tokens),
         ConfigService(database, idempotent, clock, tokens),
         SupplyService(idempotent, SupplyReads(database, clock), clock, tokens),

@@ -178,7 +178,8 @@ class StockView:
             tuple(position for part in known for position in part.positions),
             self._priority(place[0]),
             components=tuple(
-                Component(part, ratio, counts.get(part, 0)) for part, ratio in ratios.items()
+                Component(part, ratio, counts.get(part, 0))
+                for part, ratio in sorted(ratios.items())
             ),
         )
 

@@ -65,6 +65,28 @@ class StockPolicy:
             default=0,
         )
 
+    def safety_rule(
+        self, sku: str, location: str, mode: FulfilmentMode | None, now: datetime
+    ) -> SafetyRule | None:
+        """The rule `safety` follows."""
+        kind = self.locations[location].kind if location in self.locations else None
+        matching = self._node_safety.matching(sku, location, now)
+        matching = [r for r in matching if r.kind in (None, kind) and r.mode in (None, mode)]
+        return max(matching, key=lambda rule: rule.quantity, default=None)
+
+    def network_safety_rule(
+        self, sku: str, group: str, mode: FulfilmentMode | None, now: datetime
+    ) -> SafetyRule | None:
+        """The rule `network_safety` follows."""
+        matching = self._network_safety.matching(sku, group, now)
+        matching = [r for r in matching if r.group and r.mode in (None, mode)]
+        return max(matching, key=lambda rule: rule.quantity, default=None)
+
+    def haircut_rule(self, sku: str, location: str, now: datetime) -> HaircutRule | None:
+        """The rule `haircut` follows."""
+        matching = self._haircuts.matching(sku, location, now)
+        return max(matching, key=lambda rule: rule.units_per_day, default=None)
+
     def network_safety(
         self, sku: str, group: str, mode: FulfilmentMode | None, now: datetime
     ) -> int:

@@ -6,46 +6,47 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping
 from tandem.inventory.v1 import availability_service_pb2 as api
 from tandem.inventory.v1 import availability_service_pb2_grpc
-from tandem.inventory.v1 import stock_position_pb2 as wire
-from tandem_platform.pagination import PageTokens, page_size
+from tandem_platform.pagination import page_size
 from tandem_platform.request_context import current_caller
 
 from tandem_inventory_availability.adapters.postgres.availability_reads import (
     AvailabilityQuestion,
-    AvailabilityReads,
 )
-from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.wire.availability_mapping import (
     from_question,
     mark_stale,
     to_availability,
 )
-from tandem_inventory_availability.adapters.wire.policy_mapping import from_mode
-from tandem_inventory_availability.adapters.wire.stock_mapping import (
-    to_bucket,
-    to_stock_position,
-    to_time,
+from tandem_inventory_availability.adapters.wire.explanation_mapping import (
+    ledger_entry,
+    to_difference,
 )
+from tandem_inventory_availability.adapters.wire.policy_mapping import from_mode
+from tandem_inventory_availability.adapters.wire.stock_mapping import to_stock_position, to_time
 from tandem_inventory_availability.domain.availability_answer import ranked
-from tandem_inventory_availability.domain.stock_position import Bucket
+from tandem_inventory_availability.domain.repairing import Difference
+from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
+from tandem_inventory_availability.entrypoints.grpc_availability_history import (
+    AvailabilityHistoryRpcs,
+)
 
 NEWEST = 2**63 - 1
 SKUS_PER_PIECE = 250
 LOCATIONS_DEFAULT = 20
 
 
-class AvailabilityService(availability_service_pb2_grpc.AvailabilityServiceServicer):
-    """Maps requests to reads."""
+class AvailabilityService(
+    AvailabilityHistoryRpcs, availability_service_pb2_grpc.AvailabilityServiceServicer
+):
+    """Maps requests to reads; the rpcs of its parts are in files of their own."""
 
-    def __init__(
-        self, reads: AvailabilityReads, read_models: StockReadModels, page_tokens: PageTokens
-    ) -> None:
-        self._reads = reads
-        self._read_models = read_models
-        self._page_tokens = page_tokens
+    def __init__(self, parts: AvailabilityParts) -> None:
+        self._parts = parts
+        self._reads = parts.reads
+        self._read_models = parts.read_models
+        self._page_tokens = parts.page_tokens
 
     async def GetAvailability(
         self, request: api.GetAvailabilityRequest, context: Any
@@ -123,7 +124,7 @@ class AvailabilityService(availability_service_pb2_grpc.AvailabilityServiceServi
         if len(found) > rows:
             token = self._page_tokens.encode((found[rows - 1]["position"],), request)
         return api.ListLedgerEntriesResponse(
-            ledger_entries=[_ledger_entry(row) for row in found[:rows]], next_page_token=token
+            ledger_entries=[ledger_entry(row) for row in found[:rows]], next_page_token=token
         )
 
     async def VerifyIntegrity(
@@ -133,31 +134,5 @@ class AvailabilityService(availability_service_pb2_grpc.AvailabilityServiceServi
         count, found = await self._read_models.differences(current_caller().tenant)
         return api.VerifyIntegrityResponse(
             checked_positions=count,
-            differences=[
-                api.IntegrityDifference(
-                    sku=row.sku,
-                    location=row.location,
-                    group=row.group_id,
-                    supply_line_id=row.supply_line_id,
-                    figure=row.figure,
-                    projected=row.projected,
-                    derived=row.derived,
-                )
-                for row in found
-            ],
+            differences=[to_difference(Difference(*tuple(row))) for row in found],
         )
-
-
-def _ledger_entry(row: RowMapping) -> wire.LedgerEntry:
-    return wire.LedgerEntry(
-        position=row["position"],
-        sku=row["sku"],
-        location=row["location"],
-        from_bucket=to_bucket(Bucket(row["from_bucket"])),
-        to_bucket=to_bucket(Bucket(row["to_bucket"])),
-        quantity=row["quantity"],
-        cause=row["cause"],
-        reference=row["reference"],
-        effective_time=to_time(row["effective_at"]),
-        record_time=to_time(row["recorded_at"]),
-    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -36,6 +38,16 @@ _SOURCES = text("""
         'ordinal', ordinal, 'since', valid_from, 'until', valid_until)
     FROM policy_entry
     WHERE tenant = ANY(:tenants) AND superseded_by IS NULL AND NOT deleted
+""")
+# Locations and bundles keep no history: they are as they are now.
+_ENTRIES_THEN = text("""
+    SELECT e.kind, e.id, e.content, e.valid_from, e.valid_until, e.version
+    FROM policy_entry AS e
+    WHERE e.tenant = :tenant AND e.recorded_at <= :at AND NOT e.deleted AND NOT EXISTS (
+        SELECT FROM policy_entry AS s
+        WHERE s.tenant = e.tenant AND s.kind = e.kind AND s.id = e.id
+          AND s.version = e.superseded_by AND s.recorded_at <= :at)
+    ORDER BY e.kind, e.id, e.ordinal
 """)
 _NEXT_VERSION = text("""
     INSERT INTO policy_version AS v (tenant, version, stamp) VALUES (:tenant, 1, gen_random_uuid())
@@ -85,6 +97,18 @@ async def load_sources(connection: AsyncConnection, tenant: str) -> PolicySource
     return (await _read(connection, {tenant}))[tenant][1]
 
 
+async def policy_then(connection: AsyncConnection, tenant: str, at: datetime) -> StockPolicy:
+    """The policy as it was known at a moment."""
+    sources = await load_sources(connection, tenant)
+    rows = (await connection.execute(_ENTRIES_THEN, {"tenant": tenant, "at": at})).all()
+    entries = tuple(
+        from_document(row.kind, row.id, row.content, _window(row.valid_from, row.valid_until))
+        for row in rows
+    )
+    version = max((row.version for row in rows), default=0)
+    return replace(sources, version=version, entries=entries).compiled()
+
+
 async def next_version(connection: AsyncConnection, tenant: str) -> int:
     """The version of a change that is being written; other writers wait until it is over."""
     return int((await connection.execute(_NEXT_VERSION, {"tenant": tenant})).scalar_one())
@@ -104,7 +128,7 @@ async def _read(
 def _sources(kinds: Mapping[str, list[dict[str, Any]]]) -> tuple[str, PolicySources]:
     versions = kinds.get("VERSION", [])
     entries = [
-        from_document(e["kind"], e["id"], e["content"], {"since": e["since"], "until": e["until"]})
+        from_document(e["kind"], e["id"], e["content"], _window(e["since"], e["until"]))
         for e in sorted(kinds.get("ENTRY", ()), key=lambda e: (e["kind"], e["id"], e["ordinal"]))
     ]
     sources = PolicySources(
@@ -114,6 +138,10 @@ def _sources(kinds: Mapping[str, list[dict[str, Any]]]) -> tuple[str, PolicySour
         entries=tuple(entries),
     )
     return versions[0]["stamp"] if versions else "", sources
+
+
+def _window(since: Any, until: Any) -> dict[str, Any]:
+    return {"since": since, "until": until}
 
 
 def _location(body: Mapping[str, Any]) -> Location:

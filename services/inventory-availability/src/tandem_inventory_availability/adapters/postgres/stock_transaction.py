@@ -73,10 +73,10 @@ class PostgresStockTransaction:
             self._record_level(level, book.changed[level.key], book.now)
         for step in book.steps:
             self._record_step(step, book.now)
-        for change in book.supply_steps:
-            aggregate = ("supply_line", change.line.id, change.line.version)
-            asked = (change.line.key.tenant, change.origin)
-            self._record(to_supply_event(change), aggregate, asked, book.now)
+        for moved in book.supply_steps:
+            aggregate = ("supply_line", moved.line.id, moved.line.version)
+            asked = (moved.line.key.tenant, moved.origin)
+            self._record(to_supply_event(moved), aggregate, asked, book.now)
 
     async def offer_alternatives(self, refused: Sequence[InsufficientStock], now: datetime) -> None:
         """One query for all shortages of the batch."""

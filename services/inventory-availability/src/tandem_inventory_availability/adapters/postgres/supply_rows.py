@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.adapters.postgres.stock_rows import KEYS, key_columns
@@ -101,7 +101,7 @@ async def places(connection: AsyncConnection, ids: Collection[SupplyId]) -> set[
 
 async def load(connection: AsyncConnection, book: StockBook, ids: Collection[SupplyId]) -> None:
     """Takes the open supply of all locked positions into the book, and the lines named."""
-    rows = []
+    rows: list[Row[Any]] = []
     if book.positions:
         rows += (await connection.execute(_OF_POSITIONS, key_columns(book.positions))).all()
     if ids:

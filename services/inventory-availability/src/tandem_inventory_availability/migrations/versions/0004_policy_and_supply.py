@@ -10,6 +10,7 @@ def upgrade() -> None:
     _policy()
     _reads()
     _supply()
+    _repairs()
     # What was last told of each position; empty for those nobody was told anything of yet.
     op.execute("""
         ALTER TABLE stock_position ADD COLUMN level text NOT NULL DEFAULT '',
@@ -57,6 +58,21 @@ def _reads() -> None:
     op.execute("""
         CREATE INDEX reservation_held_lines ON reservation USING gin (lines jsonb_path_ops)
         WITH (fastupdate = on, gin_pending_list_limit = 256) WHERE state = 'HELD'
+    """)
+    # For looking at a past moment: holds that had ended by then and were not tidied yet.
+    op.execute("""
+        CREATE INDEX reservation_ended ON reservation (tenant, expires_at) WHERE state = 'EXPIRED'
+    """)
+
+
+def _repairs() -> None:
+    op.execute("""
+        CREATE TABLE stock_repair (
+            tenant text NOT NULL, id uuid NOT NULL, sku text NOT NULL, location text NOT NULL,
+            reason text NOT NULL, asked_by text NOT NULL, asked_at timestamptz NOT NULL,
+            approved_by text NOT NULL DEFAULT '', approved_at timestamptz,
+            PRIMARY KEY (tenant, id)
+        )
     """)
 
 
