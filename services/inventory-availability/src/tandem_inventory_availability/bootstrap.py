@@ -36,6 +36,7 @@ from tandem_inventory_availability.entrypoints.grpc_supply_service import Supply
 from tandem_inventory_availability.entrypoints.resync_loop import StreamWatch
 from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
 from tandem_inventory_availability.entrypoints.snapshot_loop import SnapshotApplier
+from tandem_inventory_availability.entrypoints.lease_loop import LeaseSweeper
 from tandem_inventory_availability.entrypoints.supply_lateness_loop import SupplyLateness
 from tandem_inventory_availability.settings import InventorySettings
 
@@ -53,6 +54,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
     idempotent = IdempotentWrites(runtime.units, clock)
     allocation = AllocationReads(runtime.database, clock)
+    leases = LeaseSweeper(runtime.units, allocation, clock)
     supply = SupplyReads(runtime.database, clock)
     parts = AvailabilityParts(
         runtime.database, clock, runtime.ids, reads, read_models, idempotent, tokens
@@ -83,6 +85,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             *signal_loops,
             BackgroundLoop("backorders", filler.fill, interval_s=settings.backorder_interval_s),
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
+            BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
             purge_loop(idempotent),
         ],

@@ -18,6 +18,7 @@ from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
 from tandem.inventory.v1 import signal_service_pb2 as signals
 from tandem.inventory.v1 import source_service_pb2 as sources
+from tandem.inventory.v1.allocation_service_pb2_grpc import AllocationServiceStub
 from tandem.inventory.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from tandem.inventory.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -29,6 +30,7 @@ from tandem.inventory.v1.stock_position_pb2 import StockPosition
 from tandem.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from tandem_core.clock import FixedClock
 from tandem_core.ids import Uuid7Factory
+from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
@@ -37,6 +39,7 @@ from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
+from tandem_inventory_availability.entrypoints.grpc_allocation_service import AllocationService
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
 from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
@@ -120,6 +123,7 @@ class Running:
         self.sources = SourceServiceStub(self.channel)
         self.ops = StockOpsServiceStub(self.channel)
         self.config = ConfigServiceStub(self.channel)
+        self.allocation = AllocationServiceStub(self.channel)
         self.supply = SupplyServiceStub(self.channel)
 
     async def catalogue(self, skus: Iterable[str] = (TEE, CAP, MUG)) -> None:
@@ -237,6 +241,9 @@ async def running_stock(
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),
         AvailabilityService(parts),
         CatalogService(database, idempotent, tokens),
+        AllocationService(
+            idempotent, AllocationReads(database, clock), clock, Uuid7Factory(clock), tokens
+        ),
         ConfigService(database, idempotent, clock, tokens),
         SupplyService(idempotent, SupplyReads(database, clock), clock, tokens),
         SignalService(doors),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tandem_inventory_availability.domain.errors import InsufficientStock
+from tandem_inventory_availability.domain.quota_lease import DeviceKey
 from tandem_inventory_availability.domain.reservation import OwnerKey, Reservation
 from tandem_inventory_availability.domain.reservation_line import Place
 from tandem_inventory_availability.domain.signal_book import SignalBook
@@ -35,6 +36,14 @@ class Needs:
     shipments: tuple[tuple[str, str], ...] = ()
     """Tenant and reference of shipments whose evidence is needed."""
     booked: tuple[BookedLine, ...] = ()
+    planning: tuple[tuple[str, str], ...] = ()
+    """Tenant and SKU whose allocation plans are about to be made."""
+    leases: tuple[tuple[str, str], ...] = ()
+    """Tenant and id of leases."""
+    devices: tuple[DeviceKey, ...] = ()
+    """Holders whose live leases are needed."""
+    reports: tuple[str, ...] = ()
+    """Report numbers of the named leases."""
     supply: tuple[tuple[str, str], ...] = ()
     """Tenant and id of supply lines that change; what waits for them comes along."""
 

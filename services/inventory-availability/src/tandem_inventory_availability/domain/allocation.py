@@ -66,6 +66,15 @@ def channel_available(plan: AllocationPlan, pool: int, channel: str, now: dateti
     return sum(units for _, units in _pots(plan, pool, channel, now))
 
 
+def channel_parts(plan: AllocationPlan, pool: int, channel: str, now: datetime) -> dict[str, int]:
+    """The same by where it is from: its own, what belongs to nobody, what others lend."""
+    own = {quota.id for quota in plan.quotas if quota.channel == channel}
+    parts = {"own": 0, "shared": 0, "borrowed": 0}
+    for pot, units in _pots(plan, pool, channel, now):
+        parts["own" if pot in own else "shared" if pot == SHARED else "borrowed"] += units
+    return parts
+
+
 def draw(
     plan: AllocationPlan, pool: int, channel: str, quantity: int, now: datetime
 ) -> tuple[Draw, ...]:

@@ -4,7 +4,6 @@ DomainError
 ├── QuotaExhausted          QUOTA_EXHAUSTED
 ├── AllocationLevelMixed    ALLOCATION_LEVEL
 ├── PlanChanged             PLAN_CHANGED
-├── LeaseEnded              LEASE_ENDED
 └── ReportReused            LEASE_REPORT_REUSED
 """
 
@@ -47,14 +46,6 @@ class PlanChanged(DomainError):
     scope: str
     expected: int
     actual: int
-
-
-@dataclass(eq=False)
-class LeaseEnded(DomainError):
-    """The lease was returned."""
-
-    reason: ClassVar[str] = "LEASE_ENDED"
-    lease_id: str
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ A plan is a value: a draw or a return gives a new one, so a refused command leav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -113,6 +113,11 @@ class AllocationPlan:
         return sum(self.live(pot) for pot in self.drawn if pot.channel == channel)
 
     @property
+    def empty(self) -> bool:
+        """True when it shares nothing out and nobody holds anything of it."""
+        return not self.quotas and not self.drawn
+
+    @property
     def all_drawn(self) -> int:
         """Units drawn by anybody of anything."""
         return sum(self.live(pot) for pot in self.drawn)
@@ -150,21 +155,6 @@ def _moved(
     return {pot: units for pot, units in moved.items() if units}
 
 
-def split(draws: Sequence[Draw], quantity: int) -> tuple[tuple[Draw, ...], tuple[Draw, ...]]:
-    """What is kept and what is given back when a line gets smaller: the last drawn goes first, so
-    borrowed units return before a channel's own."""
-    kept: list[Draw] = []
-    given: list[Draw] = []
-    for item in reversed(draws):
-        back = min(quantity, item.quantity)
-        quantity -= back
-        if back:
-            given.append(Draw(item.quota_id, back))
-        if item.quantity > back:
-            kept.append(Draw(item.quota_id, item.quantity - back))
-    return tuple(reversed(kept)), tuple(given)
-
-
 def plan_of(
     plans: Iterable[AllocationPlan], policy: StockPolicy, place: Place, now: datetime
 ) -> AllocationPlan | None:
@@ -177,7 +167,7 @@ def plan_of(
     mine = {
         plan.key.scope: plan
         for plan in plans
-        if (plan.key.tenant, plan.key.sku) == (place.tenant, place.sku)
+        if (plan.key.tenant, plan.key.sku) == (place.tenant, place.sku) and not plan.empty
     }
     if not mine:
         return None

@@ -20,6 +20,7 @@ from tandem_inventory_availability.domain.errors import (
 )
 from tandem_inventory_availability.domain.group_claim import GroupClaim
 from tandem_inventory_availability.domain.policy_rules import SourcingGroup
+from tandem_inventory_availability.domain.quota_lease import LeaseReport, QuotaLease
 from tandem_inventory_availability.domain.reservation import (
     LIVE,
     OwnerKey,
@@ -68,15 +69,13 @@ class SupplyStep:
 
 
 @dataclass(frozen=True)
-class SupplyStep:
-    """One change of a supply line: how it stands after it, and why. ``difference`` are units more
-    (or fewer) than were expected."""
+class LeaseStep:
+    """One change of a lease: how it stands after it, and why."""
 
-    line: SupplyLine
+    lease: QuotaLease
     cause: str
+    report: LeaseReport | None
     origin: Origin
-    difference: int = 0
-    reason: str = ""
 
 
 @dataclass
@@ -89,6 +88,8 @@ class StockBook:
     group_claims: dict[GroupKey, GroupClaim] = field(default_factory=dict)
     supply: dict[tuple[str, str], SupplyLine] = field(default_factory=dict)
     plans: dict[PlanKey, AllocationPlan] = field(default_factory=dict)
+    leases: dict[tuple[str, str], QuotaLease] = field(default_factory=dict)
+    lease_reports: dict[tuple[str, str, str], LeaseReport] = field(default_factory=dict)
     known_skus: set[tuple[str, str]] = field(default_factory=set)
     reservations: dict[tuple[str, str], Reservation] = field(default_factory=dict)
     live: dict[OwnerKey, set[str]] = field(default_factory=dict)
@@ -99,8 +100,10 @@ class StockBook:
     changed: dict[StockKey, Origin] = field(default_factory=dict)
     changed_groups: dict[GroupKey, Origin] = field(default_factory=dict)
     changed_plans: set[PlanKey] = field(default_factory=set)
+    planned: list[tuple[AllocationPlan, Origin]] = field(default_factory=list)
+    lease_steps: list[LeaseStep] = field(default_factory=list)
+    new_lease_reports: list[tuple[str, LeaseReport]] = field(default_factory=list)
     changed_supply: set[tuple[str, str]] = field(default_factory=set)
-    supply_steps: list[SupplyStep] = field(default_factory=list)
     supply_steps: list[SupplyStep] = field(default_factory=list)
     steps: list[ReservationStep] = field(default_factory=list)
     newly_booked: list[BookedLine] = field(default_factory=list)
@@ -184,14 +187,11 @@ class StockBook:
         self.plans[plan.key] = plan
         self.changed_plans.add(plan.key)
 
-    def supply_step(
-        self, line: SupplyLine, cause: str, difference: int = 0, reason: str = ""
-    ) -> None:
-        """Keeps what is told of a changed supply line."""
-        line.version += 1
-        self.changed_supply.add((line.key.tenant, line.id))
-        step = SupplyStep(line.snapshot(), cause, self.origin, difference, reason)
-        self.supply_steps.append(step)
+    def lease_step(self, lease: QuotaLease, cause: str, report: LeaseReport | None) -> QuotaLease:
+        """Keeps a changed lease and what is told of it."""
+        self.leases[lease.key] = lease
+        self.lease_steps.append(LeaseStep(lease, cause, report, self.origin))
+        return lease
 
     def change_group(self, key: GroupKey) -> GroupClaim:
         """The claims on a group that are about to change."""

@@ -13,7 +13,8 @@ from tandem_inventory_availability.domain.errors import Alternative, Insufficien
 
 ALTERNATIVES_MAX = 20
 
-FREE = "(p.on_hand - p.hard - (p.soft - p.soft_expired) - p.unsettled - p.leased)"
+FREE = """(p.on_hand - p.hard - (p.soft - p.soft_expired) - p.unsettled
+           - (p.leased - p.leased_expired))"""
 _ALTERNATIVES = text(f"""
     SELECT p.tenant, p.sku, p.location, {FREE}::bigint
     FROM ({LIVE_POSITION}) AS p

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.adapters.postgres import (
+    allocation_rows,
     expired_holds,
     group_rows,
+    lease_rows,
     reservation_rows,
     stock_rows,
     supply_rows,
@@ -41,8 +43,12 @@ async def open_batch(connection: AsyncConnection, book: StockBook, needs: Sequen
     seen = await reservation_rows.reservations(connection, named, lock=False)
     supply = [key for need in needs for key in need.supply]
     places = _places(needs, [*held, *seen]) | await supply_rows.places(connection, supply)
+    places |= await lease_rows.places(connection, {key for need in needs for key in need.leases})
     await _lock_places(connection, book, places)
+    planning = {sku for need in needs for sku in need.planning}
+    await allocation_rows.lock(connection, book, planning)
     await supply_rows.load(connection, book, supply)
+    await lease_rows.load(connection, book, needs)
     ids = {(r.tenant, r.id) for r in (*held, *seen)}
     ids |= await supply_rows.waiting(connection, book, supply)
     book.remember(await reservation_rows.reservations(connection, ids, lock=True))
@@ -101,7 +107,9 @@ async def _scope(
     builder.add(places)
     if not _has_groups(policies):
         return builder.scope(())
-    return builder.scope(await group_rows.claimed(connection, builder.scope(()).skus))
+    skus = builder.scope(()).skus
+    claimed = await group_rows.claimed(connection, skus)
+    return builder.scope(claimed | await allocation_rows.planned_groups(connection, skus))
 
 
 async def _lock(connection: AsyncConnection, book: StockBook, scope: LockScope) -> None:

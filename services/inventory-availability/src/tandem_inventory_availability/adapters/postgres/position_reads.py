@@ -20,7 +20,8 @@ from tandem_inventory_availability.domain.stock_position import StockPosition
 # that nothing holds costs no look-up.
 LIVE_POSITION = """
     SELECT p.*, COALESCE(e.soft, 0)::bigint AS soft_expired,
-           COALESCE(e.backordered, 0)::bigint AS backordered_expired
+           COALESCE(e.backordered, 0)::bigint AS backordered_expired,
+           COALESCE(o.held, 0)::bigint AS leased_expired
     FROM stock_position AS p LEFT JOIN LATERAL (
         SELECT sum(l.quantity - l.released - l.shipped - COALESCE(l.pegged, 0)) AS soft,
                sum(COALESCE(l.backordered, 0)) AS backordered
@@ -31,6 +32,10 @@ LIVE_POSITION = """
           AND r.lines @> jsonb_build_array(
               jsonb_build_object('sku', p.sku, 'location', p.location))
           AND l.sku = p.sku AND l.location = p.location) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(GREATEST(0, q.quantity - q.used)) AS held FROM quota_lease AS q
+        WHERE p.leased > 0 AND q.tenant = p.tenant AND q.sku = p.sku AND q.location = p.location
+          AND q.state = 'LIVE' AND q.ends_at <= :now) AS o ON true
 """
 _OF_SKUS = text(f"""
     SELECT * FROM ({LIVE_POSITION}) AS p
@@ -60,6 +65,7 @@ def to_live_position(row: Any) -> StockPosition:
     position = to_position(row)
     position.soft_expired = row.soft_expired
     position.backordered_expired = row.backordered_expired
+    position.leased_expired = row.leased_expired
     return position
 
 

@@ -14,13 +14,16 @@ from tandem_platform.event_journal import event_from
 from tandem_platform.unit_of_work import UnitOfWork
 
 from tandem_inventory_availability.adapters.postgres import (
+    allocation_rows,
     availability_rows,
     batch_rows,
     group_rows,
+    lease_rows,
     reservation_rows,
     stock_rows,
     supply_rows,
 )
+from tandem_inventory_availability.adapters.wire import allocation_mapping
 from tandem_inventory_availability.adapters.wire.level_mapping import URGENT, to_level_event
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
@@ -63,6 +66,8 @@ class PostgresStockTransaction:
         latest = {(s.reservation.owner.tenant, s.reservation.id): s.reservation for s in book.steps}
         await group_rows.save(connection, [book.group_claims[key] for key in book.changed_groups])
         await supply_rows.save(connection, book)
+        await allocation_rows.save(connection, book)
+        await lease_rows.save(connection, book)
         await reservation_rows.save_reservations(connection, latest.values())
         evidence = [book.evidence[key] for key in sorted(book.changed_evidence)]
         await reservation_rows.save_evidence(connection, evidence)
@@ -73,6 +78,8 @@ class PostgresStockTransaction:
             self._record_level(level, book.changed[level.key], book.now)
         for step in book.steps:
             self._record_step(step, book.now)
+        for message, aggregate, asked in allocation_mapping.events_of(book):
+            self._record(message, aggregate, asked, book.now)
         for moved in book.supply_steps:
             aggregate = ("supply_line", moved.line.id, moved.line.version)
             asked = (moved.line.key.tenant, moved.origin)
