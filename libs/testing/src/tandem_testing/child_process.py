@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import psutil
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.01
+_SETPRIV = shutil.which("setpriv") if sys.platform == "linux" else None
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -41,7 +43,7 @@ def launch(how: Launch) -> subprocess.Popen[bytes]:
     process), so start servers from a thread that lives as long as they shall."""
     with how.log_file.open("ab") as log:
         return subprocess.Popen(
-            list(how.arguments),
+            [*_dying_with_parent(how.death_signal), *how.arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -49,11 +51,21 @@ def launch(how: Launch) -> subprocess.Popen[bytes]:
             # Ctrl-C goes to the whole process group; the supervisor alone decides the order
             # in which servers stop.
             start_new_session=True,
-            preexec_fn=_dies_with_parent(how.death_signal),
+            preexec_fn=None if _SETPRIV else _dies_with_parent(how.death_signal),
             user=how.user,
             group=how.group,
             extra_groups=None if how.user is None else [],
         )
+
+
+def _dying_with_parent(death_signal: signal.Signals) -> list[str]:
+    """A command that asks for the signal and then becomes the server.
+
+    Python code between fork and exec crashes a process whose gRPC threads hold locks just then;
+    this way none runs. Where the command is missing, there is no other way.
+    """
+    name = death_signal.name.removeprefix("SIG")
+    return [_SETPRIV, "--pdeathsig", name, "--"] if _SETPRIV else []
 
 
 def _dies_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:

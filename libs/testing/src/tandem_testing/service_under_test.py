@@ -94,10 +94,11 @@ class ServiceUnderTest:
     async def channel(self) -> AsyncIterator[grpc.aio.Channel]:
         """A channel to it with every scope."""
         peers = {self.name: f"127.0.0.1:{self.port}"}
+        identity = caller()
         channel = ServiceChannel(
             ServiceSettings(service_name=CLIENT, peers=peers),
             self.name,
-            identity=caller,
+            identity=lambda: identity,
             signer=TokenSigner(CLIENT, self._client_key),
         )
         try:
