@@ -1,5 +1,5 @@
-"""The flash sale in full: 1,000 units, 50,000 buyers from 300 stores, 2 centres and 6 channels, with
-replays, three kills of the service and a loss of the broker; then the proof that each unit was
+"""The flash sale in full: 1,000 units, 50,000 buyers from 300 stores, 2 centres and 6 channels,
+with replays, three kills of the service and a loss of the broker; then the proof that each unit was
 promised once. Buyers a second are told beside; the proof is what counts.
 """
 
