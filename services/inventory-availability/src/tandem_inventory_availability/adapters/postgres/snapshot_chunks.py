@@ -38,10 +38,10 @@ _NEXT = text(f"""
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 """)
 _CHANGED = text("""
-    DELETE FROM snapshot_row WHERE tenant = :tenant AND job_id = CAST(:id AS uuid)
-      AND sku IN (SELECT sku FROM snapshot_row
-                  WHERE tenant = :tenant AND job_id = CAST(:id AS uuid) AND changes
-                  ORDER BY sku LIMIT :rows)
+    DELETE FROM snapshot_row WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM snapshot_row
+        WHERE tenant = :tenant AND job_id = CAST(:id AS uuid) AND changes
+        ORDER BY sku LIMIT :rows FOR UPDATE))
     RETURNING sku, quantity
 """)
 _UNSEEN = text("""
@@ -54,36 +54,38 @@ _LOCK = text("""
     WHERE tenant = :tenant AND location = :location AND sku = ANY(:skus)
     ORDER BY sku COLLATE "C" FOR UPDATE
 """)
-_AT = "tenant = r.tenant AND sku = r.sku AND location = :location"
+# Rows of a snapshot come faster than Postgres learns how many there are, and without statistics it
+# would join whole tables. OFFSET 0 keeps each part a look-up by key, and rows are found again by
+# their place, which nobody changes while positions and stream are locked.
+_AT = "tenant = :tenant AND sku = r.sku AND location = :location"
 _SAME = text(f"""
-    WITH same AS (
-        SELECT r.sku, r.quantity FROM snapshot_row AS r
-        JOIN stock_position AS p ON p.tenant = r.tenant AND p.sku = r.sku
-             AND p.location = :location
-        JOIN stock_feed AS f ON f.tenant = r.tenant AND f.sku = r.sku AND f.location = :location
-             AND f.source = :source AND f.state = 'SELLABLE'
+    WITH same AS MATERIALIZED (
+        SELECT r.ctid AS row, p.ctid AS position, f.ctid AS feed, r.sku, r.quantity
+        FROM snapshot_row AS r
+        CROSS JOIN LATERAL (SELECT ctid FROM stock_position WHERE {_AT}
+            AND on_hand = r.quantity AND local_net = 0 AND NOT gap OFFSET 0) AS p
+        CROSS JOIN LATERAL (SELECT ctid FROM stock_feed WHERE {_AT}
+            AND source = :source AND state = 'SELLABLE' AND gap_sequence = 0
+            AND COALESCE(base_own, snapshot_sequence >= 0) AND base_epoch = :epoch
+            AND (snapshot_sequence, base_tie COLLATE "C") < (:sequence, :tie) OFFSET 0) AS f
         WHERE r.tenant = :tenant AND r.job_id = CAST(:id AS uuid) AND r.sku = ANY(:skus)
-          AND p.on_hand = r.quantity AND p.local_net = 0 AND NOT p.gap
-          AND f.gap_sequence = 0 AND COALESCE(f.base_own, f.snapshot_sequence >= 0)
-          AND f.base_epoch = :epoch
-          AND (f.snapshot_sequence, f.base_tie COLLATE "C") < (:sequence, :tie)
-          AND NOT EXISTS (SELECT 1 FROM stock_feed WHERE {_AT} AND source <> :source)
+          AND NOT EXISTS (SELECT 1 FROM stock_feed WHERE {_AT} AND source <> :source OFFSET 0)
           AND NOT EXISTS (SELECT 1 FROM stock_signal WHERE {_AT} AND source = :source
-                          AND kind IN ('DELTA', 'MOVE') AND sequence >= :sequence)
+                          AND kind IN ('DELTA', 'MOVE') AND sequence >= :sequence OFFSET 0)
           AND NOT EXISTS (SELECT 1 FROM ledger_entry WHERE {_AT} AND local
-                          AND effective_at > :as_of)
-          AND NOT EXISTS (SELECT 1 FROM stock_publication WHERE {_AT} AND source = :source)
+                          AND effective_at > :as_of OFFSET 0)
+          AND NOT EXISTS (SELECT 1 FROM stock_publication WHERE {_AT} AND source = :source
+                          OFFSET 0)
     ), fed AS (
         UPDATE stock_feed AS f SET snapshot_sequence = :sequence, base_high = :sequence,
             base_tie = :tie, base_rule = :rule, base_own = true, snapshot_value = same.quantity,
             delta_sum = 0, cover = CAST(:cover AS jsonb),
             reported_at = GREATEST(f.reported_at, :as_of)
-        FROM same WHERE f.tenant = :tenant AND f.sku = same.sku AND f.location = :location
-          AND f.source = :source AND f.state = 'SELLABLE'
+        FROM same WHERE f.ctid = same.feed
     ), fresh AS (
         UPDATE stock_position AS p SET source_at = GREATEST(p.source_at, :as_of),
             stale_at = GREATEST(p.stale_at, :stale_at)
-        FROM same WHERE p.tenant = :tenant AND p.sku = same.sku AND p.location = :location
+        FROM same WHERE p.ctid = same.position
     ), journalled AS (
         INSERT INTO stock_signal (tenant, sku, location, source, sequence, kind, quantity, cause,
             reference, effective_at, outcome, held, headers, recorded_at, epoch, tie)
@@ -91,9 +93,7 @@ _SAME = text(f"""
             :reference, :as_of, 'APPLIED', false, '{{}}', :now, :epoch, :tie
         FROM same
     ), gone AS (
-        DELETE FROM snapshot_row AS r USING same
-        WHERE r.tenant = :tenant AND r.job_id = CAST(:id AS uuid) AND r.sku = same.sku
-        RETURNING 1
+        DELETE FROM snapshot_row AS r USING same WHERE r.ctid = same.row RETURNING 1
     ) SELECT count(*) FROM gone
 """)
 _REST = text("""

@@ -49,11 +49,11 @@ _RECEIVED = text("""
     UPDATE snapshot_job SET received_rows = received_rows + :fresh
     WHERE tenant = :tenant AND id = CAST(:id AS uuid) RETURNING received_rows
 """)
-# The same lines as `snapshot_file.checksum_of`: the column is ordered by bytes.
+# The same lines as `snapshot_file.checksum_of`, in the order of their bytes.
 _FAULTS = text("""
     SELECT count(*),
            encode(sha256(convert_to(COALESCE(
-               string_agg(r.sku || chr(9) || r.quantity || chr(10), '' ORDER BY r.sku), ''),
+               string_agg(r.sku || chr(9) || r.quantity || chr(10), '' ORDER BY r.sku COLLATE "C"), ''),
                'UTF8')), 'hex'),
            count(*) FILTER (WHERE i.sku IS NULL), min(r.sku) FILTER (WHERE i.sku IS NULL),
            count(*) FILTER (WHERE abs(r.quantity::numeric) > :most),

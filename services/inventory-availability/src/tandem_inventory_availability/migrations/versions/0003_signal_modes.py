@@ -145,7 +145,7 @@ def _snapshots() -> None:
     """)
     op.execute("""
         CREATE TABLE snapshot_row (
-            tenant text NOT NULL, job_id uuid NOT NULL, sku text NOT NULL COLLATE "C",
+            tenant text NOT NULL, job_id uuid NOT NULL, sku text NOT NULL,
             quantity bigint NOT NULL, listed boolean NOT NULL DEFAULT true,
             changes boolean NOT NULL DEFAULT false,
             PRIMARY KEY (tenant, job_id, sku)
