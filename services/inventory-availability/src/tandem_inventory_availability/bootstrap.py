@@ -13,6 +13,7 @@ from tandem_platform.service_wiring import consumer_runners, platform_servicers,
 from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
+from tandem_inventory_availability.adapters.postgres.promise_rows import PromisePurge
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
@@ -40,6 +41,8 @@ from tandem_inventory_availability.entrypoints.lease_loop import LeaseSweeper
 from tandem_inventory_availability.entrypoints.supply_lateness_loop import SupplyLateness
 from tandem_inventory_availability.settings import InventorySettings
 
+PROMISE_PURGE_INTERVAL_S = 3_600.0
+
 
 async def build(runtime: Runtime) -> ServiceParts:
     """Wires the service."""
@@ -59,6 +62,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     parts = AvailabilityParts(
         runtime.database, clock, runtime.ids, reads, read_models, idempotent, tokens
     )
+    promises = PromisePurge(runtime.database, clock)
     lateness = SupplyLateness(runtime.units, supply, clock)
     feeds = StockFeeds(clock, name)
     consumer = Consumer(f"{name}-evt_connector", "EVT_CONNECTOR", AGGREGATE_TYPES, feeds.apply)
@@ -87,6 +91,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
+            BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),
             purge_loop(idempotent),
         ],
     )

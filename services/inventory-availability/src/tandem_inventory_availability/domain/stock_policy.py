@@ -159,6 +159,10 @@ class StockPolicy:
         }
         return [found[group_id] for group_id in sorted(found)]
 
+    def locations_by_priority(self) -> list[str]:
+        """All locations, those sourced from first at the front."""
+        return sorted(self.locations, key=lambda name: (self.locations[name].priority, name))
+
     def eligible(self, location: str, mode: FulfilmentMode | None, now: datetime) -> bool:
         """True when the location may be promised from, for the mode if one is asked for."""
         found = self.locations.get(location)

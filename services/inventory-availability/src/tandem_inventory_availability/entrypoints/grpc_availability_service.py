@@ -31,6 +31,7 @@ from tandem_inventory_availability.entrypoints.availability_parts import Availab
 from tandem_inventory_availability.entrypoints.grpc_availability_history import (
     AvailabilityHistoryRpcs,
 )
+from tandem_inventory_availability.entrypoints.grpc_availability_time import AvailabilityTimeRpcs
 
 NEWEST = 2**63 - 1
 SKUS_PER_PIECE = 250
@@ -38,7 +39,9 @@ LOCATIONS_DEFAULT = 20
 
 
 class AvailabilityService(
-    AvailabilityHistoryRpcs, availability_service_pb2_grpc.AvailabilityServiceServicer
+    AvailabilityHistoryRpcs,
+    AvailabilityTimeRpcs,
+    availability_service_pb2_grpc.AvailabilityServiceServicer,
 ):
     """Maps requests to reads; the rpcs of its parts are in files of their own."""
 
@@ -52,6 +55,8 @@ class AvailabilityService(
         self, request: api.GetAvailabilityRequest, context: Any
     ) -> api.GetAvailabilityResponse:
         """What can be promised."""
+        if request.HasField("at"):
+            return await self._later(request)
         now = self._reads.now()
         answers = await self._reads.answers(from_question(request, current_caller().tenant), now)
         messages = []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tandem_core.clock import Clock
 from tandem_platform.database import Database
 
-from tandem_inventory_availability.adapters.postgres import availability_rows, position_reads
+from tandem_inventory_availability.adapters.postgres import (
+    availability_rows,
+    position_reads,
+    supply_rows,
+)
 from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
 from tandem_inventory_availability.domain.availability_answer import Answer, StockView
 from tandem_inventory_availability.domain.availability_terms import PolicyView
@@ -20,8 +24,10 @@ from tandem_inventory_availability.domain.errors import (
     SkuUnknown,
 )
 from tandem_inventory_availability.domain.policy_rules import FulfilmentMode
+from tandem_inventory_availability.domain.stock_forecast import StockForecast
 from tandem_inventory_availability.domain.stock_policy import StockPolicy
 from tandem_inventory_availability.domain.stock_position import StockPosition
+from tandem_inventory_availability.domain.supply_line import SupplyLine
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,23 @@ class AvailabilityReads:
             found += [stock.of_group(sku, group) for group in asked.groups]
         return [answer for answer in found if answer is not None]
 
+    async def forecast(
+        self, asked: AvailabilityQuestion, now: datetime, horizon: datetime
+    ) -> StockForecast:
+        """Stock and what is expected of it. Raises SkuUnknown, LocationUnknown, GroupUnknown."""
+        async with self._database.transaction() as connection:
+            everywhere = replace(asked, locations=())
+            stock = await self.stock_view(connection, everywhere, now)
+            check_places(asked, stock.view.policy, now)
+            bundles = stock.view.policy.bundles
+            parts = {part for sku in asked.skus for part in bundles.get(sku, {sku: 1})}
+            lines = await supply_rows.open_lines(connection, asked.tenant, parts)
+        supply: dict[tuple[str, str], list[SupplyLine]] = {}
+        for line in lines:
+            line.judged(stock.view.policy, now)
+            supply.setdefault((line.key.sku, line.key.location), []).append(line)
+        return StockForecast(stock, supply, horizon)
+
     async def everywhere(self, asked: AvailabilityQuestion, now: datetime) -> list[Answer]:
         """Answers of each location of one SKU, or of the members of one group.
 
@@ -85,7 +108,7 @@ class AvailabilityReads:
     ) -> StockView:
         """Everything answers rest on. Raises SkuUnknown, LocationUnknown, GroupUnknown."""
         policy = (await load_policies(connection, [asked.tenant]))[asked.tenant]
-        _check_places(asked, policy, now)
+        check_places(asked, policy, now)
         unknown = await availability_rows.unknown_skus(connection, asked.tenant, asked.skus)
         if unknown:
             raise SkuUnknown(asked.skus[unknown[0]], f"skus[{unknown[0]}]")
@@ -100,7 +123,8 @@ class AvailabilityReads:
         return StockView(view, _by_sku(found), claims, fresh_for=self._fresh_for)
 
 
-def _check_places(asked: AvailabilityQuestion, policy: StockPolicy, now: datetime) -> None:
+def check_places(asked: AvailabilityQuestion, policy: StockPolicy, now: datetime) -> None:
+    """Raises LocationUnknown, GroupUnknown for a name that means nothing."""
     for number, location in enumerate(asked.locations):
         if location not in policy.locations:
             raise LocationUnknown(location, f"locations[{number}]")

@@ -11,6 +11,7 @@ def upgrade() -> None:
     _reads()
     _supply()
     _repairs()
+    _promises()
     # What was last told of each position; empty for those nobody was told anything of yet.
     op.execute("""
         ALTER TABLE stock_position ADD COLUMN level text NOT NULL DEFAULT '',
@@ -74,6 +75,16 @@ def _repairs() -> None:
             PRIMARY KEY (tenant, id)
         )
     """)
+
+
+def _promises() -> None:
+    op.execute("""
+        CREATE TABLE promise_record (
+            tenant text NOT NULL, id uuid NOT NULL, actor text NOT NULL, request bytea NOT NULL,
+            response bytea NOT NULL, created_at timestamptz NOT NULL, PRIMARY KEY (tenant, id)
+        )
+    """)
+    op.execute("CREATE INDEX promise_record_age ON promise_record (created_at)")
 
 
 def _supply() -> None:
