@@ -1,7 +1,8 @@
 """Reserve on one hot SKU against a no-op rpc, a transaction per request, and bare SQL.
 
 The service runs as its own process on embedded Postgres with fsync on; the client is this process.
-Baseline: the health check of the same server through the same client (the no-op rpc). Bare SQL is
+Baseline: the same rpc on the same stack with a servicer that does nothing; beside it the health
+check, which passes none of the steps (token, validation, telemetry, audit). Bare SQL is
 what a service without batching would do in its best case: conditional update of the one hot row,
 insert of reservation and event, commit, by 64 clients of pgbench, with no rpc at all.
 """
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ from tandem_platform.remote_error import RemoteError
 from tandem_platform.settings import ServiceSettings
 from tandem_testing.child_process import free_port
 from tandem_testing.embedded_postgres import EmbeddedPostgres
+from tandem_testing.eventually import eventually
 from tandem_testing.grpc_wire import caller
 from tandem_testing.unprivileged_home import home_for
 
@@ -72,6 +74,8 @@ INSERT INTO told (payload) VALUES (decode(repeat('ab', 300), 'hex'));
 COMMIT;
 """
 
+_IDENTITY = caller()
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -83,7 +87,12 @@ class Measured:
 
 
 @contextmanager
-def service(folder: Path, database_url: str, batch_max: int) -> Iterator[ServiceChannel]:
+def service(
+    folder: Path,
+    database_url: str,
+    batch_max: int,
+    program: Sequence[str] = ("-m", "tandem_inventory_availability"),
+) -> Iterator[ServiceChannel]:
     """The service as a process, and a channel to it."""
     private, public = generate_key_pair()
     trusted = folder / f"trusted-{batch_max}.json"
@@ -103,14 +112,14 @@ def service(folder: Path, database_url: str, batch_max: int) -> Iterator[Service
     }
     with (folder / "service.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tandem_inventory_availability"],
+            [sys.executable, *program],
             env=environment, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         yield ServiceChannel(
             ServiceSettings(service_name=CLIENT, peers={NAME: f"127.0.0.1:{port}"}),
             NAME,
-            identity=caller,
+            identity=lambda: _IDENTITY,
             signer=TokenSigner(CLIENT, private),
         )
     finally:
@@ -118,8 +127,8 @@ def service(folder: Path, database_url: str, batch_max: int) -> Iterator[Service
         process.wait(START_WAIT_S)
 
 
-async def fill(channel: ServiceChannel) -> None:
-    """Waits for the service, then puts one SKU with more stock than will be asked for."""
+async def ready(channel: ServiceChannel) -> None:
+    """Waits until the service answers, and knows the hot SKU."""
     items = catalog.PutItemsRequest(request_id=str(uuid.uuid4()), items=[catalog.Item(sku="HOT")])
     give_up_at = time.monotonic() + START_WAIT_S
     while True:
@@ -130,13 +139,18 @@ async def fill(channel: ServiceChannel) -> None:
             if time.monotonic() > give_up_at:
                 raise
             await asyncio.sleep(0.1)
+
+
+async def fill(channel: ServiceChannel, source_id: str = "bench") -> None:
+    """Waits for the service, then puts one SKU with more stock than will be asked for."""
+    await ready(channel)
     kind = catalog.Location.KIND_DISTRIBUTION_CENTRE
     place = catalog.Location(id="DC", kind=kind, ships=True)
     await CatalogServiceStub(channel).PutLocations(
         catalog.PutLocationsRequest(request_id=str(uuid.uuid4()), locations=[place])
     )
     source = sources.StockSource(
-        id="bench",
+        id=source_id,
         sequencing=sources.StockSource.SEQUENCING_SEQ,
         owns=[sources.Ownership(location="*")],
     )
@@ -193,14 +207,32 @@ async def batched(channel: ServiceChannel) -> Measured:
     return await measure(call, BATCH_IN_FLIGHT, PER_BATCH)
 
 
+async def nothing_done(folder: Path) -> Measured:
+    """The same rpc behind the same steps, with a servicer that answers at once."""
+    with service(folder, "", 1, (str(Path(__file__).with_name("no_op_service.py")),)) as channel:
+        stub = ReservationServiceStub(channel)
+        await eventually(lambda: _answers(stub), expected=True, wait_s=START_WAIT_S)
+        found = await measure(lambda: stub.Reserve(reserve_request()), IN_FLIGHT, 1)
+        await channel.close()
+    return found
+
+
+async def _answers(stub: ReservationServiceStub) -> bool:
+    try:
+        await stub.Reserve(reserve_request(), timeout=2)
+    except RemoteError:
+        return False
+    return True
+
+
 async def grouped(folder: Path, url: str) -> dict[str, Measured]:
-    """No-op, unary and batch on the service as it ships."""
+    """Health check, unary and batch on the service as it ships."""
     with service(folder, url, 256) as channel:
         await fill(channel)
         health = health_pb2_grpc.HealthStub(channel)
         reservations = ReservationServiceStub(channel)
         found = {
-            "no-op": await measure(
+            "health": await measure(
                 lambda: health.Check(health_pb2.HealthCheckRequest()), IN_FLIGHT, 1
             ),
             "unary": await measure(lambda: reservations.Reserve(reserve_request()), IN_FLIGHT, 1),
@@ -250,7 +282,8 @@ def row_by_row(server: EmbeddedPostgres, folder: Path, url: str) -> Measured:
 def figures(found: dict[str, Measured]) -> list[Figure]:
     noop = found["no-op"].per_second
     names = {
-        "no-op": f"health check, {IN_FLIGHT} in flight",
+        "no-op": f"Reserve that does nothing, same steps, {IN_FLIGHT} in flight",
+        "health": f"health check, no steps, {IN_FLIGHT} in flight",
         "unary": f"Reserve, one hot SKU, {IN_FLIGHT} in flight",
         "batch": f"BatchReserve of {PER_BATCH}, {BATCH_IN_FLIGHT} in flight",
         "single": f"Reserve, a transaction each, {IN_FLIGHT} in flight",
@@ -265,7 +298,8 @@ def figures(found: dict[str, Measured]) -> list[Figure]:
     unary, batch = found["unary"].per_second, found["batch"].per_second
     single, sql = found["single"].per_second, found["sql"].per_second
     made += [
-        Figure("Reserve / no-op rpc", unary / noop, "x", ">= 0.6"),
+        Figure("Reserve / no-op rpc on the same stack", unary / noop, "x", ">= 0.6"),
+        Figure("Reserve / health check", unary / found["health"].per_second, "x"),
         Figure("Reserve / transaction each", unary / single, "x"),
         Figure("Reserve / bare SQL", unary / sql, "x", ">= 3"),
         Figure("BatchReserve / bare SQL", batch / sql, "x", ">= 20"),
@@ -280,6 +314,7 @@ def main() -> None:
     server.start()
     try:
         found = uvloop.run(grouped(folder, server.create_database("grouped")))
+        found["no-op"] = uvloop.run(nothing_done(folder))
         found["single"] = uvloop.run(one_by_one(folder, server.create_database("single")))
         found["sql"] = row_by_row(server, folder, server.create_database("bare"))
         report("reserve", figures(found))
