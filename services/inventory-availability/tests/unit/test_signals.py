@@ -185,3 +185,11 @@ def test_ledger_buckets_balance_with_the_outside() -> None:
     inside = sum(entry.movement.sellable_change for entry in position.entries)
     assert inside == position.buckets[Bucket.SELLABLE] == 7
     assert {e.movement.from_bucket for e in position.entries} == {Bucket.OUTSIDE, Bucket.SELLABLE}
+
+
+@given(st.lists(st.integers(0, 40), max_size=40))
+def test_a_number_that_may_not_be_contained_was_never_added(numbers: list[int]) -> None:
+    seen = SequenceSet()
+    for number in numbers:
+        seen.add(number)
+    assert [n for n in range(42) if seen.may_contain(n)] == sorted(set(numbers))

@@ -42,6 +42,11 @@ class SequenceSet:
             low = last
         return found
 
+    def may_contain(self, number: int) -> bool:
+        """False when the number was never added; true for a lost one too."""
+        at = bisect_right(self._ranges, (number, _ABOVE_ALL))
+        return bool(at) and self._ranges[at - 1][1] >= number
+
     def add(self, number: int) -> bool:
         """Adds a number; False when it was there."""
         at = bisect_right(self._ranges, (number, _ABOVE_ALL))

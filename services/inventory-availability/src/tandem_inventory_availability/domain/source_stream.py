@@ -62,6 +62,11 @@ class SourceStream:
             return Rank(signal.epoch, signal.sequence)
         return Rank(signal.epoch, -1, signal.tie)
 
+    def maybe_known(self, signal: StockSignal) -> bool:
+        """False when nothing can have come before under the name of a ranked signal."""
+        current = signal.epoch == self.epoch and self.numbered
+        return not current or self.seen.may_contain(signal.sequence)
+
     def note(self, signal: StockSignal) -> StockSignal:
         """Takes a new signal in; those without any order get the number of their arrival."""
         at = signal.effective_at

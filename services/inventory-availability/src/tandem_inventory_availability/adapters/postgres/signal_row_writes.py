@@ -82,7 +82,7 @@ Asked = tuple[str, str, str, str, str, str]
 async def save(connection: AsyncConnection, book: SignalBook, now: datetime) -> None:
     """Writes streams, feeds, the journal and what was put aside."""
     await save_streams(connection, [book.streams[key] for key in sorted(book.changed_streams)])
-    await save_feeds(connection, [book.feeds[key] for key in sorted(book.changed_feeds)])
+    await save_feeds(connection, [book.feeds[key] for key in book.changed_feeds])
     if book.journalled:
         await _journal(connection, book.journalled, now)
     if book.let_go:

@@ -25,6 +25,12 @@ from tandem_inventory_availability.domain.stock_signal import (
 _NUMBERED = """jsonb_to_recordset(CAST(:rows AS jsonb))
     AS n (tenant text, source text, epoch bigint, sequence bigint, sku text, location text,
           state text, tie text)"""
+_GAPS = text("""
+    SELECT n.tenant, n.source
+    FROM unnest(CAST(:tenants AS text[]), CAST(:sources AS text[])) AS n (tenant, source)
+    WHERE EXISTS (SELECT 1 FROM stock_feed AS f WHERE f.tenant = n.tenant
+                  AND f.source = n.source AND f.gap_sequence > 0 OFFSET 0)
+""")
 # Feeds with a gap that a number at hand could close: their positions are locked with the rest.
 _CLOSING = text(f"""
     SELECT DISTINCT f.tenant, f.sku, f.location FROM stock_feed AS f
@@ -105,6 +111,12 @@ _SCALES = text("""
 
 async def closing(connection: AsyncConnection, signals: Sequence[StockSignal]) -> set[StockKey]:
     """Positions whose gaps a number at hand might close."""
+    named = sorted({signal.source for signal in signals})
+    columns = {"tenants": [s.tenant for s in named], "sources": [s.source for s in named]}
+    gaps = {SourceKey(row[0], row[1]) for row in await connection.execute(_GAPS, columns)}
+    signals = [signal for signal in signals if signal.source in gaps]
+    if not signals:
+        return set()
     found = await connection.execute(_CLOSING, {"rows": _numbered(signals)})
     return {StockKey(*row) for row in found}
 
@@ -139,6 +151,9 @@ async def load_known(
     connection: AsyncConnection, book: SignalBook, signals: Sequence[StockSignal]
 ) -> None:
     """Takes in what came before under the numbers and names of the signals."""
+    signals = [s for s in signals if book.streams[s.source].maybe_known(s)]
+    if not signals:
+        return
     rows = {"rows": _numbered(signals)}
     for statement in _statements(signals):
         for row in await connection.execute(statement, rows):

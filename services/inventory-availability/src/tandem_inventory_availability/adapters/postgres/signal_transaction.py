@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
+from sqlalchemy import text
 from tandem.inventory.v1 import events_pb2
 from tandem_platform.event_journal import event_from
 from tandem_platform.unit_of_work import UnitOfWork
@@ -34,6 +35,9 @@ from tandem_inventory_availability.domain.stock_signal import SourceKey, StockSi
 
 VARIANCES_OF_EVENT_MAX = 1_000
 """More would not fit into one event."""
+LARGE_SIGNALS_MIN = 50
+# A plan made for any number of rows is one for a few; with hundreds it reads tables again and again.
+_PLAN_EACH = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
 
 
 class PostgresSignalTransaction:
@@ -46,6 +50,8 @@ class PostgresSignalTransaction:
     async def open(self, signals: Sequence[StockSignal], now: datetime) -> SignalBook:
         """The rows of a batch of signals, locked in the order of all commands."""
         connection = self._unit.connection
+        if len(signals) > LARGE_SIGNALS_MIN:
+            await connection.execute(_PLAN_EACH)
         registries = await source_rows.registries(connection, {s.key.tenant for s in signals})
         wanted = [signal.source for signal in signals]
         streams = await source_rows.lock_streams(connection, wanted, registries)
