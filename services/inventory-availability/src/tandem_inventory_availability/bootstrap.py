@@ -14,12 +14,15 @@ from tandem_inventory_availability.adapters.postgres.allocation_reads import All
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
 from tandem_inventory_availability.adapters.postgres.promise_rows import PromisePurge
+from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
 from tandem_inventory_availability.entrypoints.backorder_loop import BackorderFiller
+from tandem_inventory_availability.domain.conflict_case import ConflictPolicy
+from tandem_inventory_availability.entrypoints.conflict_loop import ConflictDesk
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
     AGGREGATE_TYPES,
     StockFeeds,
@@ -29,6 +32,7 @@ from tandem_inventory_availability.entrypoints.grpc_allocation_service import Al
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
 from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
+from tandem_inventory_availability.entrypoints.grpc_conflict_service import ConflictService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
 from tandem_inventory_availability.entrypoints.grpc_source_service import SourceService
@@ -58,6 +62,12 @@ async def build(runtime: Runtime) -> ServiceParts:
     idempotent = IdempotentWrites(runtime.units, clock)
     allocation = AllocationReads(runtime.database, clock)
     leases = LeaseSweeper(runtime.units, allocation, clock)
+    conflicts = ConflictReads(runtime.database, clock)
+    policy = ConflictPolicy(
+        ops_lead=timedelta(seconds=settings.conflict_ops_lead_s),
+        grace=timedelta(seconds=settings.conflict_grace_s),
+    )
+    desk = ConflictDesk(runtime.units, conflicts, clock, policy)
     supply = SupplyReads(runtime.database, clock)
     parts = AvailabilityParts(
         runtime.database, clock, runtime.ids, reads, read_models, idempotent, tokens
@@ -74,6 +84,7 @@ async def build(runtime: Runtime) -> ServiceParts:
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
             AvailabilityService(parts),
+            ConflictService(idempotent, conflicts, clock, tokens, policy),
             AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
             CatalogService(runtime.database, idempotent, tokens),
             ConfigService(runtime.database, idempotent, clock, tokens),
@@ -89,6 +100,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             *signal_loops,
             BackgroundLoop("backorders", filler.fill, interval_s=settings.backorder_interval_s),
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
+            BackgroundLoop("conflicts", desk.work, interval_s=settings.conflict_interval_s),
             BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
             BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),

@@ -21,6 +21,12 @@ class InventorySettings(ServiceSettings):
     """Pause between rounds that give stock to those it was promised to below zero."""
     source_fresh_s_max: int = Field(default=86_400, ge=1)
     """A source that has not reported for longer makes its answers STALE."""
+    conflict_interval_s: float = Field(default=1.0, gt=0)
+    """Pause between rounds that look at conflict cases; a change opens them by itself."""
+    conflict_grace_s: int = Field(default=60, ge=0)
+    """How long nothing must be missing before a case closes by itself."""
+    conflict_ops_lead_s: int = Field(default=14_400, ge=0)
+    """Time operations need before a promise breaks."""
     lateness_interval_s: float = Field(default=60.0, gt=0)
     """Pause between rounds that tell of overdue supply; it counts as late by the clock alone."""
     stream_watch_interval_s: float = Field(default=5.0, gt=0)

@@ -22,6 +22,7 @@ from tandem.inventory.v1.allocation_service_pb2_grpc import AllocationServiceStu
 from tandem.inventory.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from tandem.inventory.v1.config_service_pb2_grpc import ConfigServiceStub
+from tandem.inventory.v1.conflict_service_pb2_grpc import ConflictServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tandem.inventory.v1.signal_service_pb2_grpc import SignalServiceStub
 from tandem.inventory.v1.source_service_pb2_grpc import SourceServiceStub
@@ -32,17 +33,20 @@ from tandem_core.clock import FixedClock
 from tandem_core.ids import Uuid7Factory
 from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
+from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
 from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
+from tandem_inventory_availability.domain.conflict_case import ConflictPolicy
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
 from tandem_inventory_availability.entrypoints.grpc_allocation_service import AllocationService
 from tandem_inventory_availability.entrypoints.grpc_availability_service import AvailabilityService
 from tandem_inventory_availability.entrypoints.grpc_catalog_service import CatalogService
 from tandem_inventory_availability.entrypoints.grpc_config_service import ConfigService
+from tandem_inventory_availability.entrypoints.grpc_conflict_service import ConflictService
 from tandem_inventory_availability.entrypoints.grpc_reservation_service import ReservationService
 from tandem_inventory_availability.entrypoints.grpc_signal_service import SignalService
 from tandem_inventory_availability.entrypoints.grpc_source_service import SourceService
@@ -124,6 +128,7 @@ class Running:
         self.ops = StockOpsServiceStub(self.channel)
         self.config = ConfigServiceStub(self.channel)
         self.allocation = AllocationServiceStub(self.channel)
+        self.conflicts = ConflictServiceStub(self.channel)
         self.supply = SupplyServiceStub(self.channel)
 
     async def catalogue(self, skus: Iterable[str] = (TEE, CAP, MUG)) -> None:
@@ -241,6 +246,9 @@ async def running_stock(
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),
         AvailabilityService(parts),
         CatalogService(database, idempotent, tokens),
+        ConflictService(
+            idempotent, ConflictReads(database, clock), clock, tokens, ConflictPolicy()
+        ),
         AllocationService(
             idempotent, AllocationReads(database, clock), clock, Uuid7Factory(clock), tokens
         ),

@@ -44,6 +44,8 @@ class Needs:
     """Holders whose live leases are needed."""
     reports: tuple[str, ...] = ()
     """Report numbers of the named leases."""
+    cases: tuple[tuple[str, str], ...] = ()
+    """Tenant and id of conflict cases; their places come along."""
     supply: tuple[tuple[str, str], ...] = ()
     """Tenant and id of supply lines that change; what waits for them comes along."""
 

@@ -13,6 +13,7 @@ from tandem_inventory_availability.domain.allocation_plan import (
     PlanKey,
     plan_of,
 )
+from tandem_inventory_availability.domain.conflict_case import ConflictCase, Resolution
 from tandem_inventory_availability.domain.errors import (
     GroupUnknown,
     LocationUnknown,
@@ -78,6 +79,25 @@ class LeaseStep:
     origin: Origin
 
 
+@dataclass(frozen=True)
+class CaseNote:
+    """Why a case changed: a reason given, a step carried out and who agreed to it."""
+
+    reason: str = ""
+    resolution: Resolution | None = None
+    approvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CaseStep:
+    """One change of a conflict case: how it stands after it, and why."""
+
+    case: ConflictCase
+    cause: str
+    note: CaseNote
+    origin: Origin
+
+
 @dataclass
 class StockBook:
     """State of a batch at one moment. ``origin`` is set before each command."""
@@ -90,6 +110,7 @@ class StockBook:
     plans: dict[PlanKey, AllocationPlan] = field(default_factory=dict)
     leases: dict[tuple[str, str], QuotaLease] = field(default_factory=dict)
     lease_reports: dict[tuple[str, str, str], LeaseReport] = field(default_factory=dict)
+    cases: dict[tuple[str, str], ConflictCase] = field(default_factory=dict)
     known_skus: set[tuple[str, str]] = field(default_factory=set)
     reservations: dict[tuple[str, str], Reservation] = field(default_factory=dict)
     live: dict[OwnerKey, set[str]] = field(default_factory=dict)
@@ -103,6 +124,8 @@ class StockBook:
     planned: list[tuple[AllocationPlan, Origin]] = field(default_factory=list)
     lease_steps: list[LeaseStep] = field(default_factory=list)
     new_lease_reports: list[tuple[str, LeaseReport]] = field(default_factory=list)
+    case_steps: list[CaseStep] = field(default_factory=list)
+    watched_groups: set[GroupKey] = field(default_factory=set)
     changed_supply: set[tuple[str, str]] = field(default_factory=set)
     supply_steps: list[SupplyStep] = field(default_factory=list)
     steps: list[ReservationStep] = field(default_factory=list)
@@ -192,6 +215,14 @@ class StockBook:
         self.leases[lease.key] = lease
         self.lease_steps.append(LeaseStep(lease, cause, report, self.origin))
         return lease
+
+    def case_step(
+        self, case: ConflictCase, cause: str, note: CaseNote | None = None
+    ) -> ConflictCase:
+        """Keeps a changed conflict case and what is told of it."""
+        self.cases[case.scope.tenant, case.id] = case
+        self.case_steps.append(CaseStep(case, cause, note or CaseNote(), self.origin))
+        return case
 
     def change_group(self, key: GroupKey) -> GroupClaim:
         """The claims on a group that are about to change."""

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.adapters.postgres import (
     allocation_rows,
+    conflict_rows,
     expired_holds,
     group_rows,
     lease_rows,
@@ -43,12 +44,15 @@ async def open_batch(connection: AsyncConnection, book: StockBook, needs: Sequen
     seen = await reservation_rows.reservations(connection, named, lock=False)
     supply = [key for need in needs for key in need.supply]
     places = _places(needs, [*held, *seen]) | await supply_rows.places(connection, supply)
+    cases = {key for need in needs for key in need.cases}
+    places |= await conflict_rows.places(connection, cases)
     places |= await lease_rows.places(connection, {key for need in needs for key in need.leases})
     await _lock_places(connection, book, places)
     planning = {sku for need in needs for sku in need.planning}
     await allocation_rows.lock(connection, book, planning)
     await supply_rows.load(connection, book, supply)
     await lease_rows.load(connection, book, needs)
+    await conflict_rows.load(connection, book, cases)
     ids = {(r.tenant, r.id) for r in (*held, *seen)}
     ids |= await supply_rows.waiting(connection, book, supply)
     book.remember(await reservation_rows.reservations(connection, ids, lock=True))

@@ -17,13 +17,14 @@ from tandem_inventory_availability.adapters.postgres import (
     allocation_rows,
     availability_rows,
     batch_rows,
+    conflict_rows,
     group_rows,
     lease_rows,
     reservation_rows,
     stock_rows,
     supply_rows,
 )
-from tandem_inventory_availability.adapters.wire import allocation_mapping
+from tandem_inventory_availability.adapters.wire import allocation_mapping, conflict_mapping
 from tandem_inventory_availability.adapters.wire.level_mapping import URGENT, to_level_event
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
@@ -57,6 +58,7 @@ class PostgresStockTransaction:
         positions = [book.positions[key] for key in book.changed]
         for position in positions:
             position.version += 1
+        await conflict_rows.note(connection, book)
         levels = [
             change
             for position in positions
@@ -68,6 +70,7 @@ class PostgresStockTransaction:
         await supply_rows.save(connection, book)
         await allocation_rows.save(connection, book)
         await lease_rows.save(connection, book)
+        await conflict_rows.save(connection, book)
         await reservation_rows.save_reservations(connection, latest.values())
         evidence = [book.evidence[key] for key in sorted(book.changed_evidence)]
         await reservation_rows.save_evidence(connection, evidence)
@@ -78,7 +81,8 @@ class PostgresStockTransaction:
             self._record_level(level, book.changed[level.key], book.now)
         for step in book.steps:
             self._record_step(step, book.now)
-        for message, aggregate, asked in allocation_mapping.events_of(book):
+        told = (*allocation_mapping.events_of(book), *conflict_mapping.events_of(book))
+        for message, aggregate, asked in told:
             self._record(message, aggregate, asked, book.now)
         for moved in book.supply_steps:
             aggregate = ("supply_line", moved.line.id, moved.line.version)

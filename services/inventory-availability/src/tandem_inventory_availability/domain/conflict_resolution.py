@@ -1,0 +1,117 @@
+"""Carries a proposed step out on the locked rows of a batch, checked again on today's stock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tandem_inventory_availability.domain.claiming import replaced, take_back
+from tandem_inventory_availability.domain.conflict_case import (
+    ConflictCase,
+    Resolution,
+    ResolutionKind,
+)
+from tandem_inventory_availability.domain.conflict_errors import ResolutionGone
+from tandem_inventory_availability.domain.errors import InsufficientStock, Short
+from tandem_inventory_availability.domain.reservation import LIVE, Reservation
+from tandem_inventory_availability.domain.reservation_changes import Pin, pin
+from tandem_inventory_availability.domain.reservation_line import Peg, ReservationLine, parted
+from tandem_inventory_availability.domain.room import Demand, Floor, Room
+from tandem_inventory_availability.domain.stock_book import StockBook
+from tandem_inventory_availability.domain.stock_position import StockKey
+
+
+def act_on(book: StockBook, case: ConflictCase, step: Resolution) -> int:
+    """Carries a step out; units still missing after it.
+
+    Raises ResolutionGone, InsufficientStock, and what moving a claim raises.
+    """
+    act = _ACTS.get(step.kind)
+    if act is not None:
+        act(book, case, step)
+    return missing(book, case)
+
+
+def missing(book: StockBook, case: ConflictCase) -> int:
+    """Units that are promised in the scope of a case and not there now."""
+    place = case.scope.place
+    if isinstance(place, StockKey):
+        return book.positions[place].deficit
+    return max(0, -Room(book, Demand(), floor=Floor.ZERO).unclamped(place))
+
+
+def _release(book: StockBook, case: ConflictCase, step: Resolution) -> None:
+    reservation, line = _claim(book, case, step)
+    take_back(book, reservation, {line.key: step.quantity}, f"CONFLICT_{step.kind.value}")
+
+
+def _repin(book: StockBook, case: ConflictCase, step: Resolution) -> None:
+    _claim(book, case, step)
+    source = case.scope.location
+    moved = Pin(step.line_id, step.quantity, step.target, source, case.scope.sku)
+    pin(book, case.scope.tenant, step.reservation_id, [moved], 0)
+
+
+def _borrow(book: StockBook, case: ConflictCase, step: Resolution) -> None:
+    """Moves units to a location that gives them out of its safety stock."""
+    reservation, line = _claim(book, case, step)
+    target = StockKey(case.scope.tenant, case.scope.sku, step.target)
+    book.position(target, "")
+    room = Room(book, Demand(), reservation.mode, Floor.ZERO).of(target)
+    if step.quantity > room:
+        short = Short(target.sku, target.location, step.quantity, room)
+        raise InsufficientStock(target.tenant, [short])
+    # What it drew of its channel's part at home goes back; safety stock is no channel's part.
+    kept, _ = parted(line.draws, step.quantity)
+    there = ReservationLine(
+        line.line_id, line.sku, step.target, step.quantity, need_by=line.need_by
+    )
+    rest = replace(line, quantity=line.quantity - step.quantity, draws=kept)
+    known = reservation.line(there.key)
+    if known is not None:
+        there = replace(known, quantity=known.quantity + step.quantity)
+    others = [x for x in reservation.lines if x.key not in (line.key, there.key)]
+    lines = [*others, *([rest] if rest.quantity else []), there]
+    replaced(book, reservation, reservation.with_lines(lines), "CONFLICT_BORROW_SAFETY")
+
+
+def _peg(book: StockBook, case: ConflictCase, step: Resolution) -> None:
+    """Makes units wait for supply: they claim nothing on the shelf any more."""
+    reservation, line = _claim(book, case, step)
+    supply = book.supply.get((case.scope.tenant, step.target))
+    if supply is None or supply.left < step.quantity:
+        raise ResolutionGone(case.id, step.number)
+    waiting = replace(
+        line,
+        pegged=line.pegged + step.quantity,
+        pegs=(*line.pegs, Peg(step.target, step.quantity)),
+        draws=parted(line.draws, step.quantity)[0],
+    )
+    lines = [waiting if x.key == line.key else x for x in reservation.lines]
+    replaced(book, reservation, reservation.with_lines(lines), "CONFLICT_PEG_TO_SUPPLY")
+
+
+def _claim(
+    book: StockBook, case: ConflictCase, step: Resolution
+) -> tuple[Reservation, ReservationLine]:
+    """The claim a step works on, as it is today. Raises ResolutionGone when it is not there any
+    more, for that many units."""
+    found = book.reservations.get((case.scope.tenant, step.reservation_id))
+    reservation = book.lapsed(found) if found is not None else None
+    if reservation is None or reservation.state not in LIVE:
+        raise ResolutionGone(case.id, step.number)
+    for line in reservation.lines:
+        here = line.line_id == step.line_id and line.place(case.scope.tenant) == case.scope.place
+        if here and line.on_hand - line.backordered >= step.quantity:
+            return reservation, line
+    raise ResolutionGone(case.id, step.number)
+
+
+# What is not here changes no stock: others act on the event that tells of it.
+_ACTS: Mapping[ResolutionKind, Callable[[StockBook, ConflictCase, Resolution], None]] = {
+    ResolutionKind.DROP_HOLD: _release,
+    ResolutionKind.REPIN: _repin,
+    ResolutionKind.BORROW_SAFETY: _borrow,
+    ResolutionKind.PEG_TO_SUPPLY: _peg,
+    ResolutionKind.CANCEL: _release,
+}
