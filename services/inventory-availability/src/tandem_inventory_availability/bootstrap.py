@@ -12,16 +12,17 @@ from tandem_platform.service_wiring import consumer_runners, platform_servicers,
 
 from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
-from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
-from tandem_inventory_availability.adapters.postgres.promise_rows import PromisePurge
 from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
+from tandem_inventory_availability.adapters.postgres.promise_rows import PromisePurge
+from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
-from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
-from tandem_inventory_availability.entrypoints.backorder_loop import BackorderFiller
 from tandem_inventory_availability.domain.conflict_case import ConflictPolicy
+from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
+from tandem_inventory_availability.entrypoints.availability_watch import WatchHub
+from tandem_inventory_availability.entrypoints.backorder_loop import BackorderFiller
 from tandem_inventory_availability.entrypoints.conflict_loop import ConflictDesk
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import (
     AGGREGATE_TYPES,
@@ -38,10 +39,10 @@ from tandem_inventory_availability.entrypoints.grpc_signal_service import Signal
 from tandem_inventory_availability.entrypoints.grpc_source_service import SourceService
 from tandem_inventory_availability.entrypoints.grpc_stock_ops_service import StockOpsService
 from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
+from tandem_inventory_availability.entrypoints.lease_loop import LeaseSweeper
 from tandem_inventory_availability.entrypoints.resync_loop import StreamWatch
 from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
 from tandem_inventory_availability.entrypoints.snapshot_loop import SnapshotApplier
-from tandem_inventory_availability.entrypoints.lease_loop import LeaseSweeper
 from tandem_inventory_availability.entrypoints.supply_lateness_loop import SupplyLateness
 from tandem_inventory_availability.settings import InventorySettings
 
@@ -72,6 +73,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     parts = AvailabilityParts(
         runtime.database, clock, runtime.ids, reads, read_models, idempotent, tokens
     )
+    hub = WatchHub(runtime.database, reads)
     promises = PromisePurge(runtime.database, clock)
     lateness = SupplyLateness(runtime.units, supply, clock)
     feeds = StockFeeds(clock, name)
@@ -83,7 +85,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
-            AvailabilityService(parts),
+            AvailabilityService(parts, hub),
             ConflictService(idempotent, conflicts, clock, tokens, policy),
             AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
             CatalogService(runtime.database, idempotent, tokens),
@@ -103,6 +105,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             BackgroundLoop("conflicts", desk.work, interval_s=settings.conflict_interval_s),
             BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
+            BackgroundLoop("watched stock", hub.poll, interval_s=settings.watch_interval_s),
             BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),
             purge_loop(idempotent),
         ],

@@ -38,8 +38,9 @@ from tandem_inventory_availability.adapters.postgres.stock_read_models import St
 from tandem_inventory_availability.adapters.postgres.supply_reads import SupplyReads
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 from tandem_inventory_availability.adapters.stock_writes import StockWrites
-from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
 from tandem_inventory_availability.domain.conflict_case import ConflictPolicy
+from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
+from tandem_inventory_availability.entrypoints.availability_watch import WatchHub
 from tandem_inventory_availability.entrypoints.consumer_stock_feeds import StockFeeds
 from tandem_inventory_availability.entrypoints.expiry_loop import ExpirySweeper
 from tandem_inventory_availability.entrypoints.grpc_allocation_service import AllocationService
@@ -242,9 +243,10 @@ async def running_stock(
     signal_writes = SignalWrites(units, clock)
     ids = Uuid7Factory(clock)
     doors = SignalDoors(database, signal_writes, idempotent, clock, ids, tokens)
+    hub = WatchHub(database, reads)
     servicers = [
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),
-        AvailabilityService(parts),
+        AvailabilityService(parts, hub),
         CatalogService(database, idempotent, tokens),
         ConflictService(
             idempotent, ConflictReads(database, clock), clock, tokens, ConflictPolicy()
