@@ -105,7 +105,9 @@ async def build(runtime: Runtime) -> ServiceParts:
             BackgroundLoop("conflicts", desk.work, interval_s=settings.conflict_interval_s),
             BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
-            BackgroundLoop("watched stock", hub.poll, interval_s=settings.watch_interval_s),
+            BackgroundLoop(
+                "watched stock", hub.poll, interval_s=settings.availability_watch_interval_s
+            ),
             BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),
             purge_loop(idempotent),
         ],

@@ -54,6 +54,7 @@ from tandem_inventory_availability.entrypoints.grpc_source_service import Source
 from tandem_inventory_availability.entrypoints.grpc_stock_ops_service import StockOpsService
 from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
 from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
+from tandem_platform.background_loop import BackgroundLoop
 from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
 from tandem_platform.grpc_client import ServiceChannel
@@ -260,7 +261,8 @@ async def running_stock(
         SourceService(database, idempotent, tokens),
         StockOpsService(database, writes, idempotent, clock, tokens),
     ]
-    queues = (writes.requests, signal_writes.small, signal_writes.large)
+    watching = BackgroundLoop("watched stock", hub.poll, interval_s=0.02)
+    queues = (writes.requests, signal_writes.small, signal_writes.large, watching)
     for queue in queues:
         await queue.start()
     try:

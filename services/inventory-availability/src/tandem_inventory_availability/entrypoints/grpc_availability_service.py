@@ -28,10 +28,14 @@ from tandem_inventory_availability.adapters.wire.stock_mapping import to_stock_p
 from tandem_inventory_availability.domain.availability_answer import ranked
 from tandem_inventory_availability.domain.repairing import Difference
 from tandem_inventory_availability.entrypoints.availability_parts import AvailabilityParts
+from tandem_inventory_availability.entrypoints.availability_watch import WatchHub
 from tandem_inventory_availability.entrypoints.grpc_availability_history import (
     AvailabilityHistoryRpcs,
 )
 from tandem_inventory_availability.entrypoints.grpc_availability_time import AvailabilityTimeRpcs
+from tandem_inventory_availability.entrypoints.grpc_availability_watch import (
+    AvailabilityWatchRpcs,
+)
 
 NEWEST = 2**63 - 1
 SKUS_PER_PIECE = 250
@@ -41,12 +45,14 @@ LOCATIONS_DEFAULT = 20
 class AvailabilityService(
     AvailabilityHistoryRpcs,
     AvailabilityTimeRpcs,
+    AvailabilityWatchRpcs,
     availability_service_pb2_grpc.AvailabilityServiceServicer,
 ):
     """Maps requests to reads; the rpcs of its parts are in files of their own."""
 
-    def __init__(self, parts: AvailabilityParts) -> None:
+    def __init__(self, parts: AvailabilityParts, hub: WatchHub) -> None:
         self._parts = parts
+        self._hub = hub
         self._reads = parts.reads
         self._read_models = parts.read_models
         self._page_tokens = parts.page_tokens

@@ -11,12 +11,22 @@ from tandem_core.clock import Clock
 from tandem_platform.database import Database
 
 from tandem_inventory_availability.adapters.postgres import (
+    allocation_rows,
     availability_rows,
     position_reads,
     supply_rows,
 )
+from tandem_inventory_availability.adapters.postgres.allocation_reads import (
+    book_of,
+    channel_limit,
+)
 from tandem_inventory_availability.adapters.postgres.policy_rows import load_policies
-from tandem_inventory_availability.domain.availability_answer import Answer, StockView
+from tandem_inventory_availability.domain.availability_answer import (
+    Answer,
+    ChannelLimit,
+    StockView,
+    no_limit,
+)
 from tandem_inventory_availability.domain.availability_terms import PolicyView
 from tandem_inventory_availability.domain.errors import (
     GroupUnknown,
@@ -72,6 +82,11 @@ class AvailabilityReads:
             found += [stock.of_group(sku, group) for group in asked.groups]
         return [answer for answer in found if answer is not None]
 
+    async def policy(self, tenant: str) -> StockPolicy:
+        """The policy of now."""
+        async with self._database.transaction() as connection:
+            return (await load_policies(connection, [tenant]))[tenant]
+
     async def forecast(
         self, asked: AvailabilityQuestion, now: datetime, horizon: datetime
     ) -> StockForecast:
@@ -119,8 +134,19 @@ class AvailabilityReads:
         claims = {}
         if policy.group_rules:
             claims = await position_reads.group_claims(connection, asked.tenant, parts, now)
+        limit = await _channel_limit(connection, asked, sorted(parts), now)
         view = PolicyView(policy, now, asked.mode)
-        return StockView(view, _by_sku(found), claims, fresh_for=self._fresh_for)
+        return StockView(view, _by_sku(found), claims, limit, self._fresh_for)
+
+
+async def _channel_limit(
+    connection: AsyncConnection, asked: AvailabilityQuestion, skus: Sequence[str], now: datetime
+) -> ChannelLimit:
+    """What the channel's allocation leaves; only asked of SKUs somebody shares out."""
+    if not asked.channel or not await allocation_rows.of_skus(connection, asked.tenant, skus):
+        return no_limit
+    book = await book_of(connection, asked.tenant, skus, now)
+    return channel_limit(book, asked.tenant, asked.channel)
 
 
 def check_places(asked: AvailabilityQuestion, policy: StockPolicy, now: datetime) -> None:

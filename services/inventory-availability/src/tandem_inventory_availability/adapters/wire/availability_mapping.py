@@ -24,14 +24,17 @@ _CONFIDENCES = {
 
 
 def from_question(
-    request: api.GetAvailabilityRequest | api.BatchGetAvailabilityRequest, tenant: str
+    request: api.GetAvailabilityRequest
+    | api.BatchGetAvailabilityRequest
+    | api.WatchAvailabilityRequest,
+    tenant: str,
 ) -> AvailabilityQuestion:
     """What is asked."""
     return AvailabilityQuestion(
         tenant,
-        list(request.skus),
-        list(request.locations),
-        list(request.groups),
+        tuple(request.skus),
+        tuple(request.locations),
+        tuple(request.groups),
         request.channel,
         from_mode(request.fulfilment_mode),
     )
