@@ -35,6 +35,7 @@ NAMED_OTHERWISE = {
     "RevokeApiClient": "manage_api_clients",
     "ReceiveWebhook": "receive_payload: webhooks and files are stored alike",
     "ReceiveFile": "receive_payload",
+    "StreamSignals": "submit_signals: each message of the stream is one submission",
 }
 """Write rpcs whose use case has another name, and why."""
 ROWS_ONLY = {"PutItems", "PutLocations"}

@@ -125,7 +125,7 @@ def _signals(
     gap_wait = timedelta(seconds=settings.gap_wait_s)
     watch = StreamWatch(units, clock, runtime.ids, gap_wait=gap_wait)
     doors = SignalDoors(
-        database=runtime.database,
+        units=units,
         writes=writes,
         idempotent=idempotent,
         clock=clock,

@@ -243,7 +243,7 @@ async def running_stock(
     parts = AvailabilityParts(database, clock, ids, reads, read_models, idempotent, tokens)
     signal_writes = SignalWrites(units, clock)
     ids = Uuid7Factory(clock)
-    doors = SignalDoors(database, signal_writes, idempotent, clock, ids, tokens)
+    doors = SignalDoors(units, signal_writes, idempotent, clock, ids, tokens)
     hub = WatchHub(database, reads)
     servicers = [
         ReservationService(writes, read_models, Uuid7Factory(clock), tokens),

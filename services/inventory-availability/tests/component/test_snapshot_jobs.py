@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from tandem.inventory.v1 import signal_service_pb2 as api
@@ -248,3 +248,83 @@ async def test_a_source_that_does_not_own_the_place_cannot_open_a_snapshot(
     with pytest.raises(RemoteError) as refused:
         await opened(stock, {}, source="pos/1")
     assert refused.value.reason == "SOURCE_NOT_OWNER"
+
+
+def parts(
+    stock: Running, rows: Mapping[str, int], request_id: str, declared: int
+) -> list[api.SubmitSnapshotRequest]:
+    header = api.SnapshotHeader(
+        source=SOURCE,
+        sequence=10,
+        scope=FULL,
+        location=DC,
+        declared_rows=declared,
+        as_of_time=at(stock.clock.now()),
+    )
+    told = [
+        api.SubmitSnapshotRequest(
+            request_id=request_id,
+            rows=api.SnapshotRows(rows=[api.SnapshotRow(sku=sku, quantity=quantity)]),
+        )
+        for sku, quantity in rows.items()
+    ]
+    return [api.SubmitSnapshotRequest(request_id=request_id, header=header), *told]
+
+
+async def sent(messages: Sequence[object]) -> AsyncIterator[object]:
+    for message in messages:
+        yield message
+
+
+async def test_a_streamed_snapshot_that_broke_goes_on_when_it_is_sent_again(
+    stock: Running,
+) -> None:
+    request_id = new_id()
+    told = parts(stock, {TEE: 5, CAP: 6}, request_id, 2)
+
+    async def broken() -> AsyncIterator[object]:
+        for message in told[:2]:
+            yield message
+        raise ConnectionError("cut off")
+
+    with pytest.raises((RemoteError, ConnectionError, asyncio.CancelledError)):
+        await stock.signals.SubmitSnapshot(broken())
+    assert (await stock.position(TEE)).on_hand == 0
+    first = (await stock.signals.SubmitSnapshot(sent(told))).job
+    again = (await stock.signals.SubmitSnapshot(sent(told))).job
+    assert (first.id, first.total_rows) == (again.id, 2)
+    await apply_all(stock)
+    assert (await stock.position(CAP)).on_hand == 6
+
+
+async def test_a_stream_without_all_its_rows_or_its_header_changes_nothing(
+    stock: Running,
+) -> None:
+    with pytest.raises(RemoteError) as short:
+        await stock.signals.SubmitSnapshot(sent(parts(stock, {TEE: 5}, new_id(), 2)))
+    assert short.value.reason == "STOCK_SNAPSHOT_INCOMPLETE"
+    with pytest.raises(RemoteError) as headless:
+        await stock.signals.SubmitSnapshot(sent(parts(stock, {TEE: 5}, new_id(), 1)[1:]))
+    assert headless.value.reason == "VALIDATION_FAILED"
+    assert await apply_all(stock) == 0
+
+
+async def test_streamed_signals_are_answered_message_by_message(stock: Running) -> None:
+    def told(sequence: int, **values: object) -> api.StreamSignalsRequest:
+        signal = api.StockSignal(
+            source=SOURCE,
+            sequence=sequence,
+            sku=TEE,
+            location=DC,
+            effective_time=at(stock.clock.now()),
+            **values,  # type: ignore[arg-type]  # fields by name
+        )
+        return api.StreamSignalsRequest(request_id=new_id(), signals=[signal])
+
+    messages = [told(1, snapshot=10), told(2, delta=-1)]
+    messages.append(messages[1])
+    answers = [answer async for answer in stock.signals.StreamSignals(sent(messages))]
+    assert [a.request_id for a in answers] == [m.request_id for m in messages]
+    # The same message again gets the first answer, and one effect.
+    assert [a.results[0].outcome for a in answers] == [api.SignalResult.OUTCOME_APPLIED] * 3
+    assert (await stock.position(TEE)).on_hand == 9

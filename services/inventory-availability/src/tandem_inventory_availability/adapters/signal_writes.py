@@ -45,7 +45,7 @@ class SignalWrites:
         )
 
     async def submit(
-        self, request: api.SubmitSignalsRequest, signals: Signals
+        self, request: api.SubmitSignalsRequest | api.StreamSignalsRequest, signals: Signals
     ) -> api.SubmitSignalsResponse:
         """The outcome of each signal. Raises RequestIdReused, Overloaded."""
         queue = self.small if len(signals) <= SMALL_SIGNALS_MAX else self.large

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -33,7 +34,7 @@ from tandem_inventory_availability.application.resolve_parked_signal import (
     resolve_parked_signal,
 )
 from tandem_inventory_availability.domain.stock_position import Bucket, StockKey
-from tandem_inventory_availability.domain.stock_signal import SignalOutcome, SourceKey
+from tandem_inventory_availability.domain.stock_signal import SignalOutcome, SourceKey, StockSignal
 from tandem_inventory_availability.entrypoints.grpc_snapshot_rpcs import SnapshotRpcs
 from tandem_inventory_availability.entrypoints.grpc_stream_rpcs import StreamRpcs
 from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
@@ -50,12 +51,15 @@ class SignalService(SnapshotRpcs, StreamRpcs, signal_service_pb2_grpc.SignalServ
         self, request: api.SubmitSignalsRequest, context: Any
     ) -> api.SubmitSignalsResponse:
         """Applies signals, each with its own outcome."""
-        tenant, origin = current_caller().tenant, carrier()
-        signals = tuple(
-            from_signal(message, tenant, f"signals[{number}]", origin)
-            for number, message in enumerate(request.signals)
-        )
-        return await self._doors.writes.submit(request, signals)
+        return await self._doors.writes.submit(request, _signals(request))
+
+    async def StreamSignals(
+        self, requests: AsyncIterator[api.StreamSignalsRequest], context: Any
+    ) -> AsyncIterator[api.StreamSignalsResponse]:
+        """Applies signals as they come; the next message is read when this one is answered."""
+        async for request in requests:
+            answer = await self._doors.writes.submit(request, _signals(request))
+            yield api.StreamSignalsResponse(request_id=request.request_id, results=answer.results)
 
     async def GetSignalOutcome(
         self, request: api.GetSignalOutcomeRequest, context: Any
@@ -135,6 +139,16 @@ class SignalService(SnapshotRpcs, StreamRpcs, signal_service_pb2_grpc.SignalServ
             return api.RegisterPublicationsResponse(kept_count=kept)
 
         return await self._doors.idempotent.run(request, keep)
+
+
+def _signals(
+    request: api.SubmitSignalsRequest | api.StreamSignalsRequest,
+) -> tuple[StockSignal, ...]:
+    tenant, origin = current_caller().tenant, carrier()
+    return tuple(
+        from_signal(message, tenant, f"signals[{number}]", origin)
+        for number, message in enumerate(request.signals)
+    )
 
 
 def _line(row: RowMapping) -> api.SignalJournalLine:

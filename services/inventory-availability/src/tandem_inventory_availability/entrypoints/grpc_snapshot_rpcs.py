@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from tandem.inventory.v1 import signal_service_pb2 as api
 from tandem_core.errors import DomainError, NotFound
+from tandem_core.ids import deterministic_id
 from tandem_platform.pagination import page_size
 from tandem_platform.request_context import current_caller
 from tandem_platform.unit_of_work import UnitOfWork
@@ -18,10 +20,15 @@ from tandem_inventory_availability.adapters.postgres.snapshot_rows import (
     snapshot_job,
     snapshot_jobs,
 )
+from tandem_inventory_availability.adapters.snapshot_steps import PostgresSnapshotSteps
 from tandem_inventory_availability.adapters.wire.source_mapping import from_header, to_job
 from tandem_inventory_availability.application.add_snapshot_rows import add_snapshot_rows
 from tandem_inventory_availability.application.close_snapshot import close_snapshot
 from tandem_inventory_availability.application.open_snapshot import open_snapshot
+from tandem_inventory_availability.application.submit_snapshot import (
+    SnapshotPart,
+    submit_snapshot,
+)
 from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
 
 
@@ -30,6 +37,20 @@ class SnapshotRpcs:
 
     def __init__(self, doors: SignalDoors) -> None:
         self._doors = doors
+
+    async def SubmitSnapshot(
+        self, requests: AsyncIterator[api.SubmitSnapshotRequest], context: Any
+    ) -> api.SubmitSnapshotResponse:
+        """A whole snapshot in one stream."""
+        caller = current_caller()
+        steps = PostgresSnapshotSteps(self._doors.units, self._doors.clock, caller.tenant)
+
+        def job_of(request_id: str) -> str:
+            return deterministic_id("snapshot job", caller.principal, request_id)
+
+        job = await submit_snapshot(steps, _parts(requests, caller.tenant), job_of)
+        self._doors.poke_snapshots()
+        return api.SubmitSnapshotResponse(job=to_job(job))
 
     async def OpenSnapshot(
         self, request: api.OpenSnapshotRequest, context: Any
@@ -111,3 +132,13 @@ class SnapshotRpcs:
         return api.ListSnapshotJobsResponse(
             jobs=[to_job(job) for job in found[:rows]], next_page_token=token
         )
+
+
+async def _parts(
+    requests: AsyncIterator[api.SubmitSnapshotRequest], tenant: str
+) -> AsyncIterator[SnapshotPart]:
+    async for request in requests:
+        has_header = request.HasField("header")
+        header = from_header(request.header, tenant) if has_header else None
+        rows = [(row.sku, row.quantity) for row in request.rows.rows]
+        yield SnapshotPart(request.request_id, header, rows)

@@ -10,6 +10,7 @@ from tandem_core.ids import IdFactory
 from tandem_platform.database import Database
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.pagination import PageTokens
+from tandem_platform.unit_of_work import UnitOfWorkFactory
 
 from tandem_inventory_availability.adapters.signal_writes import SignalWrites
 
@@ -22,10 +23,15 @@ def _nobody() -> None:
 class SignalDoors:
     """Queues, rows, clock and ids; ``poke_snapshots`` wakes whoever applies closed snapshots."""
 
-    database: Database
+    units: UnitOfWorkFactory
     writes: SignalWrites
     idempotent: IdempotentWrites
     clock: Clock
     ids: IdFactory
     page_tokens: PageTokens
     poke_snapshots: Callable[[], None] = _nobody
+
+    @property
+    def database(self) -> Database:
+        """Rows to read."""
+        return self.units.database
