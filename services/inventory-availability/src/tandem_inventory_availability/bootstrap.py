@@ -56,9 +56,6 @@ async def build(runtime: Runtime) -> ServiceParts:
     name, clock = settings.service_name, runtime.clock
     tokens = runtime.page_tokens
     read_models = StockReadModels(runtime.database, clock)
-    reads = AvailabilityReads(
-        runtime.database, clock, fresh_for=timedelta(seconds=settings.source_fresh_s_max)
-    )
     writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
     idempotent = IdempotentWrites(runtime.units, clock)
     allocation = AllocationReads(runtime.database, clock)
@@ -69,28 +66,20 @@ async def build(runtime: Runtime) -> ServiceParts:
         grace=timedelta(seconds=settings.conflict_grace_s),
     )
     desk = ConflictDesk(runtime.units, conflicts, clock, policy)
-    supply = SupplyReads(runtime.database, clock)
-    parts = AvailabilityParts(
-        runtime.database, clock, runtime.ids, reads, read_models, idempotent, tokens
-    )
-    hub = WatchHub(runtime.database, reads)
-    promises = PromisePurge(runtime.database, clock)
-    lateness = SupplyLateness(runtime.units, supply, clock)
     feeds = StockFeeds(clock, name)
     consumer = Consumer(f"{name}-evt_connector", "EVT_CONNECTOR", AGGREGATE_TYPES, feeds.apply)
     runners = consumer_runners(runtime, {"connectors": consumer})
     sweeper = ExpirySweeper(runtime.units, read_models, clock, rows_max=settings.sweep_rows_max)
     filler = BackorderFiller(runtime.units, read_models, clock)
     signals, signal_loops = _signals(runtime, settings, idempotent)
+    promising, promising_loops = _promising(runtime, settings, idempotent, read_models)
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
-            AvailabilityService(parts, hub),
+            *promising,
             ConflictService(idempotent, conflicts, clock, tokens, policy),
             AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
             CatalogService(runtime.database, idempotent, tokens),
-            ConfigService(runtime.database, idempotent, clock, tokens),
-            SupplyService(idempotent, supply, clock, tokens),
             signals,
             SourceService(runtime.database, idempotent, tokens),
             StockOpsService(runtime.database, writes, idempotent, clock, tokens),
@@ -104,11 +93,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
             BackgroundLoop("conflicts", desk.work, interval_s=settings.conflict_interval_s),
             BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
-            BackgroundLoop("late supply", lateness.tell, interval_s=settings.lateness_interval_s),
-            BackgroundLoop(
-                "watched stock", hub.poll, interval_s=settings.availability_watch_interval_s
-            ),
-            BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),
+            *promising_loops,
             purge_loop(idempotent),
         ],
     )
@@ -135,3 +120,32 @@ def _signals(
     )
     streams = BackgroundLoop("streams", watch.watch, interval_s=interval_s)
     return SignalService(doors), [writes.small, writes.large, snapshots, streams]
+
+
+def _promising(
+    runtime: Runtime,
+    settings: InventorySettings,
+    idempotent: IdempotentWrites,
+    read_models: StockReadModels,
+) -> tuple[list[object], list[Startable]]:
+    """The services of availability, configuration and supply, and the loops they need."""
+    database, clock, tokens = runtime.database, runtime.clock, runtime.page_tokens
+    fresh_for = timedelta(seconds=settings.source_fresh_s_max)
+    reads = AvailabilityReads(database, clock, fresh_for=fresh_for)
+    parts = AvailabilityParts(database, clock, runtime.ids, reads, read_models, idempotent, tokens)
+    hub = WatchHub(database, reads)
+    supply = SupplyReads(database, clock)
+    lateness = SupplyLateness(runtime.units, supply, clock)
+    promises = PromisePurge(database, clock)
+    watch_s, late_s = settings.availability_watch_interval_s, settings.lateness_interval_s
+    loops: list[Startable] = [
+        BackgroundLoop("late supply", lateness.tell, interval_s=late_s),
+        BackgroundLoop("watched stock", hub.poll, interval_s=watch_s),
+        BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),
+    ]
+    servicers: list[object] = [
+        AvailabilityService(parts, hub),
+        ConfigService(database, idempotent, clock, tokens),
+        SupplyService(idempotent, supply, clock, tokens),
+    ]
+    return servicers, loops
