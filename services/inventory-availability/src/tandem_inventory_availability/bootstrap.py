@@ -40,6 +40,7 @@ from tandem_inventory_availability.entrypoints.grpc_source_service import Source
 from tandem_inventory_availability.entrypoints.grpc_stock_ops_service import StockOpsService
 from tandem_inventory_availability.entrypoints.grpc_supply_service import SupplyService
 from tandem_inventory_availability.entrypoints.lease_loop import LeaseSweeper
+from tandem_inventory_availability.entrypoints.publication_loop import ChannelPublisher
 from tandem_inventory_availability.entrypoints.resync_loop import StreamWatch
 from tandem_inventory_availability.entrypoints.signal_doors import SignalDoors
 from tandem_inventory_availability.entrypoints.snapshot_loop import SnapshotApplier
@@ -58,14 +59,6 @@ async def build(runtime: Runtime) -> ServiceParts:
     read_models = StockReadModels(runtime.database, clock)
     writes = StockWrites(runtime.units, clock, batch_max=settings.group_commit_batch_max)
     idempotent = IdempotentWrites(runtime.units, clock)
-    allocation = AllocationReads(runtime.database, clock)
-    leases = LeaseSweeper(runtime.units, allocation, clock)
-    conflicts = ConflictReads(runtime.database, clock)
-    policy = ConflictPolicy(
-        ops_lead=timedelta(seconds=settings.conflict_ops_lead_s),
-        grace=timedelta(seconds=settings.conflict_grace_s),
-    )
-    desk = ConflictDesk(runtime.units, conflicts, clock, policy)
     feeds = StockFeeds(clock, name)
     consumer = Consumer(f"{name}-evt_connector", "EVT_CONNECTOR", AGGREGATE_TYPES, feeds.apply)
     runners = consumer_runners(runtime, {"connectors": consumer})
@@ -73,12 +66,13 @@ async def build(runtime: Runtime) -> ServiceParts:
     filler = BackorderFiller(runtime.units, read_models, clock)
     signals, signal_loops = _signals(runtime, settings, idempotent)
     promising, promising_loops = _promising(runtime, settings, idempotent, read_models)
+    shares, conflicts, sharing_loops = _sharing(runtime, settings, idempotent)
     return ServiceParts(
         servicers=[
             ReservationService(writes, read_models, runtime.ids, tokens),
             *promising,
-            ConflictService(idempotent, conflicts, clock, tokens, policy),
-            AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
+            shares,
+            conflicts,
             CatalogService(runtime.database, idempotent, tokens),
             signals,
             SourceService(runtime.database, idempotent, tokens),
@@ -91,8 +85,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             *signal_loops,
             BackgroundLoop("backorders", filler.fill, interval_s=settings.backorder_interval_s),
             BackgroundLoop("expired holds", sweeper.sweep, interval_s=settings.sweep_interval_s),
-            BackgroundLoop("conflicts", desk.work, interval_s=settings.conflict_interval_s),
-            BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
+            *sharing_loops,
             *promising_loops,
             purge_loop(idempotent),
         ],
@@ -120,6 +113,32 @@ def _signals(
     )
     streams = BackgroundLoop("streams", watch.watch, interval_s=interval_s)
     return SignalService(doors), [writes.small, writes.large, snapshots, streams]
+
+
+def _sharing(
+    runtime: Runtime, settings: InventorySettings, idempotent: IdempotentWrites
+) -> tuple[AllocationService, ConflictService, list[Startable]]:
+    """The services of allocation and conflicts, and the loops that publish, tidy and look after."""
+    units, clock, tokens = runtime.units, runtime.clock, runtime.page_tokens
+    allocation = AllocationReads(runtime.database, clock)
+    cases = ConflictReads(runtime.database, clock)
+    policy = ConflictPolicy(
+        ops_lead=timedelta(seconds=settings.conflict_ops_lead_s),
+        grace=timedelta(seconds=settings.conflict_grace_s),
+    )
+    leases = LeaseSweeper(units, allocation, clock)
+    desk = ConflictDesk(units, cases, clock, policy)
+    publisher = ChannelPublisher(units, runtime.database, clock)
+    loops: list[Startable] = [
+        BackgroundLoop("conflicts", desk.work, interval_s=settings.conflict_interval_s),
+        BackgroundLoop("ended leases", leases.sweep, interval_s=settings.sweep_interval_s),
+        BackgroundLoop("channels", publisher.publish, interval_s=settings.publication_interval_s),
+    ]
+    return (
+        AllocationService(idempotent, allocation, clock, runtime.ids, tokens),
+        ConflictService(idempotent, cases, clock, tokens, policy),
+        loops,
+    )
 
 
 def _promising(

@@ -21,6 +21,8 @@ class InventorySettings(ServiceSettings):
     """Pause between rounds that give stock to those it was promised to below zero."""
     source_fresh_s_max: int = Field(default=86_400, ge=1)
     """A source that has not reported for longer makes its answers STALE."""
+    publication_interval_s: float = Field(default=0.3, gt=0)
+    """Pause between rounds that tell channels what they may promise."""
     conflict_interval_s: float = Field(default=1.0, gt=0)
     """Pause between rounds that look at conflict cases; a change opens them by itself."""
     conflict_grace_s: int = Field(default=60, ge=0)

@@ -11,8 +11,10 @@ from tandem.inventory.v1 import allocation_service_pb2 as api
 from tandem.inventory.v1 import config_service_pb2 as config
 from tandem.inventory.v1 import reservation_pb2
 from tandem.inventory.v1 import stock_policy_pb2 as policies
+from tandem.inventory.v1.events_pb2 import ChannelAvailabilityPublished
 from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.entrypoints.lease_loop import LeaseSweeper
+from tandem_inventory_availability.entrypoints.publication_loop import ChannelPublisher
 from tandem_platform.remote_error import RemoteError
 
 from .stock_under_test import (
@@ -272,7 +274,7 @@ async def test_sales_beyond_a_lease_and_after_it_are_booked_and_told(stock: Runn
     assert (late.breached_quantity, late.lease.state) == (3, wire.QuotaLease.STATE_EXPIRED)
     assert (await stock.position()).on_hand == 1
     kinds = await stock.rows(
-        "SELECT type FROM event_journal WHERE aggregate_type = 'quota_lease' ORDER BY 1"
+        "SELECT type FROM event_journal WHERE agg_type = 'quota_lease' ORDER BY 1"
     )
     names = [str(row[0]).rpartition(".")[2] for row in kinds]
     assert names.count("LeaseBreached") == 2
@@ -305,3 +307,59 @@ async def test_concurrent_reports_of_many_tills_lose_nothing(stock: Running) -> 
     position = await stock.position()
     assert (position.on_hand, position.leased, position.available) == (36, 6, 30)
     assert await stock.differences() == []
+
+
+def publisher(stock: Running) -> ChannelPublisher:
+    return ChannelPublisher(stock.units, stock.database, stock.clock)
+
+
+async def published(stock: Running) -> list[tuple[str, int, int, bool]]:
+    rows = await stock.rows(
+        "SELECT payload FROM event_journal WHERE agg_type = 'channel_publication' ORDER BY id"
+    )
+    told = [ChannelAvailabilityPublished.FromString(bytes(row[0])) for row in rows]  # type: ignore[call-overload]  # bytea
+    return [(x.channel, x.quantity_before, x.quantity, x.urgent) for x in told]
+
+
+async def test_drops_are_published_at_once_and_raises_with_patience(stock: Running) -> None:
+    """Seen to fail with the patience asked for drops too, and without it for raises."""
+    await stock.signal(sequence=1, snapshot=10)
+    await put_plan(stock, quota("web", 0, REST))
+    policy = wire.PublicationPolicy(
+        channel="web",
+        buffer_quantity=1,
+        raise_step_quantity=5,
+        raise_after=Duration(seconds=60),
+    )
+    await stock.allocation.SetPublicationPolicy(
+        api.SetPublicationPolicyRequest(request_id=new_id(), channel="web", policy=policy)
+    )
+    told = publisher(stock)
+    assert (await told.publish(), await told.publish()) == (1, 0)
+    await stock.signal(sequence=2, delta=-2)
+    await told.publish()
+    await stock.signal(sequence=3, delta=1)
+    assert await told.publish() == 0
+    stock.clock.advance(61)
+    await told.publish()
+    await stock.signal(sequence=4, delta=-9)
+    await told.publish()
+    await stock.signal(sequence=5, delta=3)
+    await told.publish()
+    assert await published(stock) == [
+        ("web", -1, 9, False),
+        ("web", 9, 7, False),
+        ("web", 7, 8, False),
+        ("web", 8, 0, True),
+        ("web", 0, 2, True),
+    ]
+    listed = await stock.allocation.ListPublicationPolicies(api.ListPublicationPoliciesRequest())
+    assert [(x.channel, x.version) for x in listed.policies] == [("web", 1)]
+
+
+async def test_two_publishers_tell_each_figure_once(stock: Running) -> None:
+    await stock.count(TEE, 10)
+    await put_plan(stock, quota("web", 4), quota("store", 4))
+    counts = await asyncio.gather(*(publisher(stock).publish() for _ in range(4)))
+    assert sum(counts) == 2
+    assert len(await published(stock)) == 2

@@ -46,16 +46,23 @@ from tandem_inventory_availability.domain.reservation_line import (
 from tandem_inventory_availability.domain.reserving import reserve
 from tandem_inventory_availability.domain.room import Demand, Room
 from tandem_inventory_availability.domain.shipping import ship
-from tandem_inventory_availability.domain.signal_book import SignalBook, take_all
+from tandem_inventory_availability.domain.signal_book import SignalBook
+from tandem_inventory_availability.domain.signal_source import (
+    Ownership,
+    Sequencing,
+    SignalSource,
+)
+from tandem_inventory_availability.domain.source_stream import SourceStream
 from tandem_inventory_availability.domain.stock_book import StockBook
 from tandem_inventory_availability.domain.stock_policy import StockPolicy
-from tandem_inventory_availability.domain.stock_position import StockKey, StockPosition
+from tandem_inventory_availability.domain.stock_position import Bucket, StockKey, StockPosition
 from tandem_inventory_availability.domain.stock_signal import SignalKind, SourceKey, StockSignal
+from tandem_inventory_availability.domain.taking_signals import take_all
 
 from .signal_model import Said, Shelf
 from .stock_model import Claim, StockModel
 
-TENANT = "t"
+TENANT, SOURCE = "t", "wms"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
@@ -78,7 +85,11 @@ class Product:
         for key in map(key_of, shelves):
             self.book.positions[key] = StockPosition(key)
             self.book.known_skus.add((TENANT, key.sku))
-        self.signals = SignalBook(self.book)
+        source, key = (
+            SignalSource(SOURCE, Sequencing.SEQ, owns=(Ownership("*"),)),
+            SourceKey(TENANT, SOURCE),
+        )
+        self.signals = SignalBook(self.book, {key: SourceStream(key, source)})
 
     def wait(self, second: int) -> None:
         """Time goes on; a sweeper may tidy what it ended."""
@@ -115,7 +126,8 @@ class Product:
         line = SoldLine("1", key_of(shelf), units)
         before = len(self.book.newly_booked)
         record_sale(self.book, reference, moment(at), [line])
-        self._remember_move(shelf, -units, at, fresh=len(self.book.newly_booked) > before)
+        if len(self.book.newly_booked) > before:
+            self._remember_move(shelf, (moment(at), Bucket.SELLABLE, Bucket.OUTSIDE, units))
 
     def take_back(self, shelf: Shelf, units: int, reference: str, at: int, bucket: str) -> None:
         """Books a return."""
@@ -123,12 +135,11 @@ class Product:
         before = len(self.book.newly_booked)
         lines = [ReturnedLine("1", key_of(shelf), units, kept)]
         apply_disposition(self.book, reference, moment(at), lines)
-        fresh = len(self.book.newly_booked) > before and bucket == "SELLABLE"
-        self._remember_move(shelf, units, at, fresh=fresh)
+        if len(self.book.newly_booked) > before:
+            self._remember_move(shelf, (moment(at), Bucket.OUTSIDE, Bucket(bucket), units))
 
-    def _remember_move(self, shelf: Shelf, change: int, at: int, *, fresh: bool) -> None:
-        if fresh:
-            self.signals.local.setdefault(key_of(shelf), []).append((moment(at), change))
+    def _remember_move(self, shelf: Shelf, move: tuple[datetime, Bucket, Bucket, int]) -> None:
+        self.signals.local.setdefault(key_of(shelf), []).append(move)
 
     def reserve(self, claim: Claim) -> None:
         """Reserves. Raises DomainError."""

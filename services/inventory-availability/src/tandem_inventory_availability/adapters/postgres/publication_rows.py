@@ -49,6 +49,10 @@ _SKUS = text("""
 """)
 
 
+# Seed 3 keeps the keys apart from those of request ids, owners and plans.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 3))")
+
+
 @dataclass(frozen=True)
 class Publication:
     """What a channel was last told of a plan's stock."""
@@ -118,6 +122,11 @@ async def tell(
         "now": now,
     }
     return int((await connection.execute(_TELL, arguments)).scalar_one())
+
+
+async def lock(connection: AsyncConnection, tenant: str, sku: str) -> None:
+    """Nobody else tells channels of the SKU until the transaction ends."""
+    await connection.execute(_LOCK, {"name": f"{tenant}\x1f{sku}"})
 
 
 async def planned_skus(
