@@ -48,7 +48,8 @@ def changes(pairs: list[tuple[int, int]], sign: int = 1) -> list[Change]:
 def test_more_supply_never_lowers_and_more_demand_never_raises(
     base: int, supply: list[tuple[int, int]], needs: list[tuple[int, int]], safety: int
 ) -> None:
-    """Invariant 11, first half. Seen to fail with the greatest instead of the least P ahead."""
+    """Invariant 11, first half. Seen to fail without the cut at zero, and with changes of the
+    same moment that replace each other."""
     before = curve(base, changes(supply) + changes(needs, -1), NOW, HORIZON, safety)
     richer = curve(base, changes([*supply, (7, 4)]) + changes(needs, -1), NOW, HORIZON, safety)
     poorer = curve(base, changes(supply) + changes([*needs, (7, 4)], -1), NOW, HORIZON, safety)
@@ -63,7 +64,7 @@ def test_more_supply_never_lowers_and_more_demand_never_raises(
 def test_what_is_accepted_for_a_day_keeps_every_earlier_promise(
     base: int, supply: list[tuple[int, int]], wanted: list[tuple[int, int]]
 ) -> None:
-    """Invariant 11, second half. Seen to fail with ATP(t) = P(t), without looking ahead."""
+    """Invariant 11, second half. Seen to fail with ATP(t) = P(t), and with the greatest P ahead."""
     accepted: list[tuple[int, int]] = []
     for day, units in wanted:
         points = curve(base, changes(supply) + changes(accepted, -1), NOW, HORIZON)

@@ -113,8 +113,8 @@ def answers(view: StockView) -> list[Answer]:
 @settings(max_examples=150, deadline=None)
 @given(views())
 def test_terms_add_up_to_the_figure_they_explain(view: StockView) -> None:
-    """Invariant 16, second half. Seen to fail without the term of leases, and with the limit of
-    the group taken off before the cut at zero."""
+    """Invariant 16, second half. Seen to fail without the term of leases, and without the limit
+    of groups."""
     for answer in answers(view):
         terms = explain(answer, view.view)
         assert sum(term.units for term in terms) == answer.available, terms
