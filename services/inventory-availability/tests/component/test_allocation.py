@@ -363,3 +363,18 @@ async def test_two_publishers_tell_each_figure_once(stock: Running) -> None:
     counts = await asyncio.gather(*(publisher(stock).publish() for _ in range(4)))
     assert sum(counts) == 2
     assert len(await published(stock)) == 2
+
+
+async def test_broken_figures_of_leases_and_draws_are_found(stock: Running) -> None:
+    await stock.count(TEE, 10)
+    await put_plan(stock, quota("store", 8))
+    await lease(stock, 3)
+    await reserve_for(stock, "store", 2)
+    assert await stock.differences() == []
+    async with stock.units() as uow:
+        await uow.connection.exec_driver_sql("UPDATE stock_position SET leased = leased + 1")
+        await uow.connection.exec_driver_sql("""
+            UPDATE allocation_plan SET drawn = '[["store", "q-store", 4]]'
+        """)
+        await uow.commit()
+    assert await stock.differences() == [f"{TEE}@ drawn", f"{TEE}@{DC} leased"]

@@ -31,10 +31,10 @@ _LINES = """
     SELECT l.sku, COALESCE(l.location, '') AS location, COALESCE(l."group", '') AS group_id,
         r.state, l.quantity - l.released - l.shipped - COALESCE(l.pegged, 0) AS units,
         l.shipped - l.settled AS unsettled, COALESCE(l.backordered, 0) AS backordered,
-        COALESCE(l.pegs, '[]') AS pegs
+        COALESCE(l.pegs, '[]') AS pegs, COALESCE(l.draws, '[]') AS draws
     FROM reservation AS r, jsonb_to_recordset(r.lines) AS l (sku text, location text,
          "group" text, quantity bigint, released bigint, shipped bigint, settled bigint,
-         pegged bigint, backordered bigint, pegs jsonb)
+         pegged bigint, backordered bigint, pegs jsonb, draws jsonb)
     WHERE r.tenant = :tenant AND (:sku = '' OR l.sku = :sku)
 """
 CLAIMS = """
@@ -50,24 +50,43 @@ _PEGS = """
     FROM lines, jsonb_to_recordset(lines.pegs) AS p (supply_line_id text, quantity bigint)
     WHERE state IN ('CONFIRMED', 'HELD') GROUP BY 1
 """
+_LEASES = """
+    SELECT sku, location, sum(GREATEST(0, quantity - used)) AS held
+    FROM quota_lease WHERE tenant = :tenant AND state = 'LIVE' GROUP BY sku, location
+"""
+# Draws of a hold that was tidied stay written in it and went back to their pots.
+_DRAWS = """
+    SELECT sku, sum(d.quantity) AS units FROM (
+        SELECT sku, draws FROM lines WHERE state <> 'EXPIRED' UNION ALL
+        SELECT sku, draws FROM quota_lease WHERE tenant = :tenant AND state = 'LIVE'
+          AND (:sku = '' OR sku = :sku)) AS c,
+        jsonb_to_recordset(c.draws) AS d (quantity bigint) GROUP BY sku
+"""
+_DRAWN = """
+    SELECT sku, sum((pot->>2)::bigint) AS units
+    FROM allocation_plan, jsonb_array_elements(drawn) AS pot
+    WHERE tenant = :tenant AND (:sku = '' OR sku = :sku) GROUP BY sku
+"""
 _FEEDS = """
     SELECT sku, location, sum(snapshot_value + delta_sum) AS counted
     FROM stock_feed WHERE tenant = :tenant AND state = 'SELLABLE' GROUP BY sku, location
 """
 _DIFFERENCES = text(f"""
     WITH ledger AS ({LEDGER}), lines AS MATERIALIZED ({_LINES}), claims AS ({CLAIMS}),
-         pegs AS ({_PEGS}), feeds AS ({_FEEDS}), found AS (
+         pegs AS ({_PEGS}), feeds AS ({_FEEDS}), leases AS ({_LEASES}), draws AS ({_DRAWS}),
+         drawn AS ({_DRAWN}), found AS (
         SELECT p.sku, p.location, '' AS group_id, '' AS supply_line_id, f.figure,
                f.projected, COALESCE(f.derived, 0) AS derived
         FROM stock_position AS p
         LEFT JOIN ledger AS l USING (sku, location)
         LEFT JOIN claims AS c ON c.sku = p.sku AND c.location = p.location AND c.group_id = ''
         LEFT JOIN feeds AS s ON s.sku = p.sku AND s.location = p.location
+        LEFT JOIN leases AS q ON q.sku = p.sku AND q.location = p.location
         CROSS JOIN LATERAL (VALUES {_BUCKET_FIGURES},
             ('position', p.position, l.position), ('highest_position', p.position, l.highest),
             ('hard_reserved', p.hard, c.hard), ('soft_reserved', p.soft, c.soft),
             ('unsettled', p.unsettled, c.unsettled),
-            ('backordered', p.backordered, c.backordered),
+            ('backordered', p.backordered, c.backordered), ('leased', p.leased, q.held),
             ('source_figure', p.on_hand - p.local_net, s.counted)) AS f (figure, projected, derived)
         WHERE p.tenant = :tenant AND (:sku = '' OR p.sku = :sku)
           AND (:location = '' OR p.location = :location)
@@ -83,6 +102,10 @@ _DIFFERENCES = text(f"""
             ('group_soft', COALESCE(g.soft, 0), COALESCE(c.soft, 0)))
             AS f (figure, projected, derived)
         WHERE :location = ''
+      UNION ALL
+        SELECT COALESCE(a.sku, d.sku), '', '', '', 'drawn', COALESCE(a.units, 0),
+               COALESCE(d.units, 0)
+        FROM drawn AS a FULL JOIN draws AS d ON d.sku = a.sku WHERE :location = ''
       UNION ALL
         SELECT s.sku, s.location, '', s.id, 'pegged', s.pegged, COALESCE(p.pegged, 0)
         FROM supply_line AS s LEFT JOIN pegs AS p USING (id)
