@@ -26,11 +26,13 @@ from tandem_local.operator_calls import WITH_OPERATIONS, OperatorCalls
 from tandem_local.report import print_report
 from tandem_local.rest_client import NotReached, RestClient
 from tandem_local.secrets_of_suite import ensure_secrets
+from tandem_local.stock_cli import stock
 from tandem_local.suite import Suite
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 dlq = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be applied.")
 app.add_typer(dlq, name="dlq")
+app.add_typer(stock, name="stock")
 PIPED_COLUMNS = 110
 console = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 
