@@ -1,4 +1,4 @@
-"""``tandem stock``: what can be promised and why, the streams of sources, cases in need of a person."""
+"""``tandem stock``: what can be promised and why, the streams of sources, cases for a person."""
 
 from __future__ import annotations
 
