@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tandem_inventory_availability.domain.catalogue import LocationKind
+from tandem_inventory_availability.domain.leasing import give_back, grant, report_usage
 from tandem_inventory_availability.domain.local_movements import (
     Disposition,
     ReturnedLine,
@@ -24,6 +25,7 @@ from tandem_inventory_availability.domain.policy_rules import (
     SafetyRule,
     SourcingGroup,
 )
+from tandem_inventory_availability.domain.quota_lease import DeviceKey, LeaseReport, QuotaLease
 from tandem_inventory_availability.domain.reservation import (
     OwnerKey,
     Reservation,
@@ -60,7 +62,7 @@ from tandem_inventory_availability.domain.stock_signal import SignalKind, Source
 from tandem_inventory_availability.domain.taking_signals import take_all
 
 from .signal_model import Said, Shelf
-from .stock_model import Claim, StockModel
+from .stock_model import Claim, Lease, StockModel
 
 TENANT, SOURCE = "t", "wms"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -104,6 +106,10 @@ class Product:
         ]
         for key, position in self.book.positions.items():
             position.soft_expired = sum(found.claimed().get(key, 0) for found in over)
+        ended = [lease for lease in self.book.leases.values() if lease.over(self.book.now)]
+        for key, position in self.book.positions.items():
+            mine = [lease for lease in ended if lease.holder.stock == key]
+            position.leased_expired = sum(lease.held for lease in mine)
         for group, claim in self.book.group_claims.items():
             claim.soft_expired = sum(found.claimed().get(group, 0) for found in over)
 
@@ -189,6 +195,35 @@ class Product:
     def pin(self, claim: str, line_id: str, places: Mapping[str, int]) -> None:
         """Pins units of a group. Raises DomainError."""
         pin(self.book, TENANT, claim, [Pin(line_id, n, place) for place, n in places.items()], 0)
+
+    def grant(self, lease: Lease) -> None:
+        """Grants a lease, or tops up. Raises DomainError."""
+        grant(
+            self.book,
+            QuotaLease(
+                id=lease.id,
+                holder=DeviceKey(key_of(lease.shelf), "store", lease.till),
+                quantity=lease.quantity,
+                expires_at=moment(lease.expires),
+                ends_at=moment(lease.ends),
+                created_at=self.book.now,
+            ),
+        )
+
+    def report(self, lease: str, number: str, units: int) -> int:
+        """Reports a sale of now; units beyond the lease."""
+        told = LeaseReport(lease, number, units)
+        before = len(self.book.new_lease_reports)
+        done = report_usage(self.book, TENANT, lease, told, self.book.now)
+        if len(self.book.new_lease_reports) > before:
+            key = done.lease.holder.stock
+            move = (self.book.now, Bucket.SELLABLE, Bucket.OUTSIDE, units)
+            self._remember_move((key.sku, key.location), move)
+        return done.report.breached
+
+    def return_lease(self, lease: str) -> None:
+        """Returns a lease."""
+        give_back(self.book, TENANT, lease)
 
     def net(self, sku: str, group: str) -> int:
         """What a group can promise, unclamped."""

@@ -62,17 +62,19 @@ class Claim:
 
 @dataclass
 class Lease:
-    """Units a device may sell while it cannot ask; held back until ``ends`` (grace included)."""
+    """Units a till may sell until ``expires`` while it cannot ask; they are kept back until
+    ``ends``, so that late reports still find them."""
 
     id: str
     shelf: Shelf
     quantity: int
     ends: int
+    expires: int
+    till: str
     used: int = 0
     returned: bool = False
-    reports: set[str] = field(default_factory=set)
-    channel: str = ""
-    draws: dict[tuple[str, str], int] = field(default_factory=dict)
+    reports: dict[str, int] = field(default_factory=dict)
+    breaches: dict[str, int] = field(default_factory=dict)
 
 
 class StockModel(SignalModel):
@@ -151,8 +153,7 @@ class StockModel(SignalModel):
 
     def leased(self, shelf: Shelf) -> int:
         """Units devices may still sell."""
-        mine = [x for x in self.leases.values() if x.shelf == shelf and not x.returned]
-        return sum(max(0, x.quantity - x.used) for x in mine if x.ends > self.now)
+        return sum(self.held(x) for x in self.leases.values() if x.shelf == shelf)
 
     # What can be promised.
     def free(self, shelf: Shelf) -> int:
@@ -336,20 +337,42 @@ class StockModel(SignalModel):
         return any(self.live(c) and x.open for c, x in self._at((sku, group)) if x.group)
 
     # Leases: claims of devices that cannot ask.
-    def grant(self, lease: Lease) -> None:
-        """Keeps units for a device. Raises Refused."""
+    def held(self, lease: Lease) -> int:
+        """Units kept back for a till."""
+        over = lease.returned or lease.ends <= self.now
+        return 0 if over else max(0, lease.quantity - lease.used)
+
+    def grant(self, wanted: Lease) -> None:
+        """Keeps units back for a till, or tops up what it has. Raises Refused."""
         tried = deepcopy(self)
-        tried.leases[lease.id] = deepcopy(lease)
-        if tried.free(lease.shelf) < tried.safety.get(lease.shelf, 0):
-            raise Refused("INSUFFICIENT_STOCK")
+        for old in tried.leases.values():
+            mine = (old.shelf, old.till) == (wanted.shelf, wanted.till)
+            if mine and not old.returned and old.ends > tried.now:
+                more = max(0, wanted.quantity - tried.held(old))
+                old.quantity = tried.held(old) + old.used + more
+                old.expires = max(old.expires, wanted.expires)
+                old.ends = max(old.ends, wanted.ends)
+                break
+        else:
+            more = wanted.quantity
+            tried.leases[wanted.id] = deepcopy(wanted)
+        if more:
+            line = Line("lease", *wanted.shelf, more)
+            tried._check([line])
         self._become(tried)
 
-    def report(self, lease_id: str, report: str, units: int, at: int) -> bool:
-        """The device sold units; True when they were beyond what it may sell. Once per report."""
+    def report(self, lease_id: str, report: str, units: int, at: int) -> int:
+        """A till sold units: how many of them were beyond its lease. Once per report."""
         lease = self.leases[lease_id]
         if report in lease.reports:
-            return False
-        lease.reports.add(report)
+            return lease.breaches[report]
+        covered = 0 if at > lease.expires else min(units, self.held(lease))
+        lease.reports[report] = units
+        lease.breaches[report] = units - covered
         self.move(lease.shelf, "SELLABLE", -units, at, (lease_id, report))
-        lease.used += units
-        return lease.used > lease.quantity or lease.returned or lease.ends <= self.now
+        lease.used += min(units, self.held(lease))
+        return units - covered
+
+    def return_lease(self, lease_id: str) -> None:
+        """What is not used goes back."""
+        self.leases[lease_id].returned = True

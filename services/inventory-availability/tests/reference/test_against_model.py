@@ -11,9 +11,9 @@ from tandem_core.errors import DomainError
 from tandem_inventory_availability.domain.stock_position import Bucket
 
 from .channel_model import Refused
-from .product_driver import Product, key_of
+from .product_driver import TENANT, Product, key_of
 from .signal_model import Said
-from .stock_model import Claim, Line, StockModel
+from .stock_model import Claim, Lease, Line, StockModel
 
 SHELVES = [("TEE", "DC"), ("TEE", "STORE"), ("TEE", "SHOP"), ("CAP", "DC")]
 shelves = st.sampled_from(SHELVES)
@@ -201,6 +201,34 @@ class AgainstModel(RuleBasedStateMachine):
                 lambda: self.product.ship(name, reference, part),
             )
 
+    @rule(shelf=shelves, till=st.sampled_from(["t-1", "t-2"]), count=units, grace=st.integers(0, 9))
+    def lease(self, shelf: tuple[str, str], till: str, count: int, grace: int) -> None:
+        ends = self.model.now + 40
+        wanted = Lease(f"{till}-{len(self.model.leases)}", shelf, count, ends + grace, ends, till)
+        self.both(lambda: self.model.grant(wanted), lambda: self.product.grant(wanted))
+
+    @rule(data=st.data(), count=units, number=st.sampled_from(["1", "2", "3"]))
+    def report(self, data: st.DataObject, count: int, number: str) -> None:
+        if self.model.leases:
+            name = data.draw(st.sampled_from(sorted(self.model.leases)))
+            known = self.model.leases[name].reports.get(number, count)
+            told = self.product.report(name, number, known)
+            assert told == self.model.report(name, number, known, self.model.now)
+
+    @rule(data=st.data())
+    def return_lease(self, data: st.DataObject) -> None:
+        if self.model.leases:
+            name = data.draw(st.sampled_from(sorted(self.model.leases)))
+            self.model.return_lease(name)
+            self.product.return_lease(name)
+
+    @invariant()
+    def no_lease_keeps_back_more_than_it_was_granted(self) -> None:
+        for name, lease in self.model.leases.items():
+            kept = self.product.book.leases[TENANT, name]
+            over = kept.over(self.product.book.now)
+            assert (0 if over else kept.held) == self.model.held(lease), name
+
     @invariant()
     def every_figure_is_the_same(self) -> None:
         for shelf in SHELVES:
@@ -211,6 +239,7 @@ class AgainstModel(RuleBasedStateMachine):
                 "hard": position.hard,
                 "soft": position.soft_live,
                 "unsettled": position.unsettled,
+                "leased": position.leased_live,
                 "free": position.free,
                 "gap": position.gap,
             }
@@ -220,6 +249,7 @@ class AgainstModel(RuleBasedStateMachine):
                 "hard": self.model.hard(shelf),
                 "soft": self.model.soft(shelf),
                 "unsettled": self.model.unsettled(shelf),
+                "leased": self.model.leased(shelf),
                 "free": self.model.free(shelf),
                 "gap": self.model.gap(shelf),
             }, shelf
