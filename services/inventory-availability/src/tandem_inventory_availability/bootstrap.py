@@ -10,6 +10,7 @@ from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
+from tandem_inventory_availability.adapters.availability_batches import AvailabilityBatches
 from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
@@ -151,13 +152,17 @@ def _promising(
     database, clock, tokens = runtime.database, runtime.clock, runtime.page_tokens
     fresh_for = timedelta(seconds=settings.source_fresh_s_max)
     reads = AvailabilityReads(database, clock, fresh_for=fresh_for)
-    parts = AvailabilityParts(database, clock, runtime.ids, reads, read_models, idempotent, tokens)
+    batches = AvailabilityBatches(reads)
+    parts = AvailabilityParts(
+        database, clock, runtime.ids, reads, read_models, idempotent, tokens, batches
+    )
     hub = WatchHub(database, reads)
     supply = SupplyReads(database, clock)
     lateness = SupplyLateness(runtime.units, supply, clock)
     promises = PromisePurge(database, clock)
     watch_s, late_s = settings.availability_watch_interval_s, settings.lateness_interval_s
     loops: list[Startable] = [
+        batches.queue,
         BackgroundLoop("late supply", lateness.tell, interval_s=late_s),
         BackgroundLoop("watched stock", hub.poll, interval_s=watch_s),
         BackgroundLoop("old promises", promises.purge, interval_s=PROMISE_PURGE_INTERVAL_S),

@@ -31,6 +31,7 @@ from tandem.inventory.v1.stock_position_pb2 import StockPosition
 from tandem.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from tandem_core.clock import FixedClock
 from tandem_core.ids import Uuid7Factory
+from tandem_inventory_availability.adapters.availability_batches import AvailabilityBatches
 from tandem_inventory_availability.adapters.postgres.allocation_reads import AllocationReads
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
@@ -240,7 +241,8 @@ async def running_stock(
     idempotent = IdempotentWrites(units, clock)
     tokens = PageTokens(b"k" * 32)
     ids = Uuid7Factory(clock)
-    parts = AvailabilityParts(database, clock, ids, reads, read_models, idempotent, tokens)
+    batches = AvailabilityBatches(reads)
+    parts = AvailabilityParts(database, clock, ids, reads, read_models, idempotent, tokens, batches)
     signal_writes = SignalWrites(units, clock)
     ids = Uuid7Factory(clock)
     doors = SignalDoors(units, signal_writes, idempotent, clock, ids, tokens)
@@ -262,7 +264,7 @@ async def running_stock(
         StockOpsService(database, writes, idempotent, clock, tokens),
     ]
     watching = BackgroundLoop("watched stock", hub.poll, interval_s=0.02)
-    queues = (writes.requests, signal_writes.small, signal_writes.large, watching)
+    queues = (writes.requests, signal_writes.small, signal_writes.large, watching, batches.queue)
     for queue in queues:
         await queue.start()
     try:

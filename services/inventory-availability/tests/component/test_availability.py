@@ -13,7 +13,7 @@ from tandem.inventory.v1 import reservation_pb2
 from tandem.inventory.v1 import stock_policy_pb2 as policy
 from tandem_platform.remote_error import RemoteError
 
-from .stock_under_test import CAP, DC, DC2, MUG, SOFT, STORE, TEE, Running, line, new_id
+from .stock_under_test import CAP, DC, DC2, MUG, SOFT, STORE, TEE, Running, line, new_id, outcomes
 
 PICKUP, SHIP = reservation_pb2.FULFILMENT_MODE_PICKUP, reservation_pb2.FULFILMENT_MODE_SHIP
 
@@ -183,3 +183,28 @@ async def test_places_that_suffice_alone_come_first_by_priority(stock: Running) 
     request.fulfilment_mode = SHIP
     found = (await stock.availability.FindLocations(request)).availabilities
     assert [x.location for x in found] == [DC2, DC]
+
+
+async def test_questions_at_once_each_get_their_own_answer_or_error(stock: Running) -> None:
+    await stock.count(TEE, 5)
+    await stock.count(CAP, 7, DC2)
+    found = await outcomes(
+        ask(stock, TEE),
+        ask(stock, "NOPE"),
+        ask(stock, CAP, locations=[DC2]),
+        ask(stock, TEE, locations=["NOWHERE"]),
+        ask(stock, TEE, CAP),
+        ask(stock, MUG),
+    )
+    figures = [
+        [(x.sku, x.available) for x in answer] if isinstance(answer, list) else answer.reason  # type: ignore[attr-defined]  # an error of an rpc
+        for answer in found
+    ]
+    assert figures == [
+        [(TEE, 5)],
+        "SKU_UNKNOWN",
+        [(CAP, 7)],
+        "LOCATION_UNKNOWN",
+        [(CAP, 7), (TEE, 5)],
+        [],
+    ]

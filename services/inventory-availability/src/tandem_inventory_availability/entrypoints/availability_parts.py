@@ -10,6 +10,7 @@ from tandem_platform.database import Database
 from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.pagination import PageTokens
 
+from tandem_inventory_availability.adapters.availability_batches import AvailabilityBatches
 from tandem_inventory_availability.adapters.postgres.availability_reads import AvailabilityReads
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 
@@ -25,3 +26,4 @@ class AvailabilityParts:
     read_models: StockReadModels
     writes: IdempotentWrites
     page_tokens: PageTokens
+    batches: AvailabilityBatches

@@ -63,14 +63,14 @@ class AvailabilityService(
         """What can be promised."""
         if request.HasField("at"):
             return await self._later(request)
-        now = self._reads.now()
-        answers = await self._reads.answers(from_question(request, current_caller().tenant), now)
+        asked = from_question(request, current_caller().tenant)
+        found = await self._parts.batches.answers(asked)
         messages = []
-        for answer in answers:
+        for answer in found.answers:
             message = to_availability(answer, breakdown=request.include_breakdown)
             mark_stale(message, answer, request)
             messages.append(message)
-        return api.GetAvailabilityResponse(availabilities=messages, as_of_time=to_time(now))
+        return api.GetAvailabilityResponse(availabilities=messages, as_of_time=to_time(found.now))
 
     async def BatchGetAvailability(
         self, request: api.BatchGetAvailabilityRequest, context: Any

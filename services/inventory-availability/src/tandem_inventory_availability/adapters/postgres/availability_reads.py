@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tandem_core.clock import Clock
+from tandem_core.errors import DomainError
 from tandem_platform.database import Database
 
 from tandem_inventory_availability.adapters.postgres import (
@@ -42,7 +43,7 @@ from tandem_inventory_availability.domain.supply_line import SupplyLine
 
 @dataclass(frozen=True)
 class AvailabilityQuestion:
-    """What is asked; without locations and groups, everywhere that ships."""
+    """What is asked; without locations and groups, all that ship, or with ``everywhere`` all."""
 
     tenant: str
     skus: Sequence[str]
@@ -50,6 +51,7 @@ class AvailabilityQuestion:
     groups: Sequence[str] = ()
     channel: str = ""
     mode: FulfilmentMode | None = None
+    everywhere: bool = False
 
 
 class AvailabilityReads:
@@ -70,17 +72,23 @@ class AvailabilityReads:
         Raises SkuUnknown, LocationUnknown, GroupUnknown.
         """
         async with self._database.transaction() as connection:
-            stock = await self.stock_view(connection, asked, now)
-        policy = stock.view.policy
-        wanted = set(asked.locations)
-        if not asked.locations and not asked.groups:
-            wanted = {place.id for place in policy.locations.values() if place.ships}
-        found: list[Answer | None] = []
-        for sku in sorted(set(asked.skus)):
-            at = [place for place in stock.locations_of(sku) if place in wanted]
-            found += [stock.at_location(sku, place) for place in at]
-            found += [stock.of_group(sku, group) for group in asked.groups]
-        return [answer for answer in found if answer is not None]
+            return answers_of(asked, await self.stock_view(connection, asked, now))
+
+    async def answers_together(
+        self, questions: Sequence[AvailabilityQuestion], now: datetime
+    ) -> list[list[Answer] | Exception]:
+        """Answers to questions of one tenant, channel and mode, from one read; errors are returned,
+        so that one who asks for an unknown name leaves the others alone."""
+        async with self._database.transaction() as connection:
+            stock, unknown = await self._load(connection, questions, now)
+        found: list[list[Answer] | Exception] = []
+        for asked in questions:
+            try:
+                _check(asked, stock.view, unknown)
+                found.append(answers_of(asked, stock))
+            except DomainError as error:
+                found.append(error)
+        return found
 
     async def policy(self, tenant: str) -> StockPolicy:
         """The policy of now."""
@@ -92,9 +100,7 @@ class AvailabilityReads:
     ) -> StockForecast:
         """Stock and what is expected of it. Raises SkuUnknown, LocationUnknown, GroupUnknown."""
         async with self._database.transaction() as connection:
-            everywhere = replace(asked, locations=())
-            stock = await self.stock_view(connection, everywhere, now)
-            check_places(asked, stock.view.policy, now)
+            stock = await self.stock_view(connection, replace(asked, everywhere=True), now)
             bundles = stock.view.policy.bundles
             parts = {part for sku in asked.skus for part in bundles.get(sku, {sku: 1})}
             lines = await supply_rows.open_lines(connection, asked.tenant, parts)
@@ -110,7 +116,7 @@ class AvailabilityReads:
         Raises SkuUnknown, GroupUnknown.
         """
         async with self._database.transaction() as connection:
-            stock = await self.stock_view(connection, asked, now)
+            stock = await self.stock_view(connection, replace(asked, everywhere=True), now)
         places = stock.locations_of(asked.skus[0])
         for name in asked.groups:
             group = stock.view.policy.group(name, now)
@@ -122,21 +128,58 @@ class AvailabilityReads:
         self, connection: AsyncConnection, asked: AvailabilityQuestion, now: datetime
     ) -> StockView:
         """Everything answers rest on. Raises SkuUnknown, LocationUnknown, GroupUnknown."""
-        policy = (await load_policies(connection, [asked.tenant]))[asked.tenant]
-        check_places(asked, policy, now)
-        unknown = await availability_rows.unknown_skus(connection, asked.tenant, asked.skus)
-        if unknown:
-            raise SkuUnknown(asked.skus[unknown[0]], f"skus[{unknown[0]}]")
-        parts = {part for sku in asked.skus for part in policy.bundles.get(sku, {sku: 1})}
-        # Unpinned claims reach over all members of a group, so their other positions count too.
-        scope = None if policy.group_rules else (asked.locations or None)
-        found = await position_reads.positions(connection, asked.tenant, parts, scope, now)
+        stock, unknown = await self._load(connection, [asked], now)
+        _check(asked, stock.view, unknown)
+        return stock
+
+    async def _load(
+        self, connection: AsyncConnection, questions: Sequence[AvailabilityQuestion], now: datetime
+    ) -> tuple[StockView, set[str]]:
+        """The stock questions are about, and the SKUs among them that are not in the catalogue."""
+        first = questions[0]
+        policy = (await load_policies(connection, [first.tenant]))[first.tenant]
+        skus = {sku for asked in questions for sku in asked.skus}
+        parts = {part for sku in skus for part in policy.bundles.get(sku, {sku: 1})}
         claims = {}
         if policy.group_rules:
-            claims = await position_reads.group_claims(connection, asked.tenant, parts, now)
-        limit = await _channel_limit(connection, asked, sorted(parts), now)
-        view = PolicyView(policy, now, asked.mode)
-        return StockView(view, _by_sku(found), claims, limit, self._fresh_for)
+            # Before the positions: a claim pinned in between counts twice, never not at all.
+            claims = await position_reads.group_claims(connection, first.tenant, parts, now)
+        scope: set[str] | None = set()
+        for asked in questions:
+            # Unpinned claims reach over all members of a group, so their other positions count too.
+            everywhere = asked.everywhere or claims or scope is None
+            scope = None if everywhere else (scope or set()) | _places(asked, policy, now)
+        found = _by_sku(await position_reads.positions(connection, first.tenant, parts, scope, now))
+        # Whatever has a position is known; the others are looked up.
+        unsure = sorted(sku for sku in skus if sku not in found)
+        unknown = set()
+        if unsure:
+            missing = await availability_rows.unknown_skus(connection, first.tenant, unsure)
+            unknown = {unsure[number] for number in missing}
+        limit = await _channel_limit(connection, first, sorted(parts), now)
+        view = PolicyView(policy, now, first.mode)
+        return StockView(view, found, claims, limit, self._fresh_for), unknown
+
+
+def answers_of(asked: AvailabilityQuestion, stock: StockView) -> list[Answer]:
+    """By SKU in order of name, then by priority, then groups."""
+    wanted = set(asked.locations)
+    if not asked.locations and not asked.groups:
+        wanted = _places(asked, stock.view.policy, stock.view.now)
+    found: list[Answer | None] = []
+    for sku in sorted(set(asked.skus)):
+        at = [place for place in stock.locations_of(sku) if place in wanted]
+        found += [stock.at_location(sku, place) for place in at]
+        found += [stock.of_group(sku, group) for group in asked.groups]
+    return [answer for answer in found if answer is not None]
+
+
+def _places(asked: AvailabilityQuestion, policy: StockPolicy, now: datetime) -> set[str]:
+    """Locations the answers rest on."""
+    if not asked.locations and not asked.groups:
+        return {place.id for place in policy.locations.values() if place.ships}
+    groups = (policy.group(name, now) for name in asked.groups)
+    return {*asked.locations, *(place for group in groups if group for place in group.members)}
 
 
 async def _channel_limit(
@@ -149,14 +192,16 @@ async def _channel_limit(
     return channel_limit(book, asked.tenant, asked.channel)
 
 
-def check_places(asked: AvailabilityQuestion, policy: StockPolicy, now: datetime) -> None:
-    """Raises LocationUnknown, GroupUnknown for a name that means nothing."""
+def _check(asked: AvailabilityQuestion, view: PolicyView, unknown: Collection[str]) -> None:
     for number, location in enumerate(asked.locations):
-        if location not in policy.locations:
+        if location not in view.policy.locations:
             raise LocationUnknown(location, f"locations[{number}]")
     for number, group in enumerate(asked.groups):
-        if policy.group(group, now) is None:
+        if view.policy.group(group, view.now) is None:
             raise GroupUnknown(group, f"groups[{number}]")
+    for number, sku in enumerate(asked.skus):
+        if sku in unknown:
+            raise SkuUnknown(sku, f"skus[{number}]")
 
 
 def _by_sku(positions: Collection[StockPosition]) -> dict[str, dict[str, StockPosition]]:
