@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-import sys
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -35,6 +35,7 @@ SKUS, STORES = 2_000, 10
 PER_CALL, CALLS_IN_FLIGHT = 500, 4
 SNAPSHOT_ROWS, SNAPSHOT_STORES = 2_000, 5
 PART_ROWS = 2_000
+LOOK_S, LOOKS_MAX = 0.05, 2_400
 CHANGED_OF = 20
 """In a snapshot one row in so many says something new."""
 
@@ -69,7 +70,7 @@ def deltas(numbers: Sequence[int], source: str) -> api.SubmitSignalsRequest:
         signals=[
             api.StockSignal(
                 source=source, sequence=n, sku=f"SKU-{n % SKUS:05}",
-                location=f"S-{n // SKUS % STORES}", delta=1 if n % 3 else -1,
+                location=f"S-{n // SKUS % STORES}", delta=1 + n % 3,
                 cause="RECEIPT", effective_time=stamp,
             )
             for n in numbers
@@ -127,9 +128,11 @@ async def snapshot(channel: ServiceChannel, store: int, sequence: int, *, again:
         api.CloseSnapshotRequest(request_id=new_id(), job_id=opened.job.id), timeout=60
     )
     request = api.GetSnapshotJobRequest(job_id=opened.job.id)
-    while (await stub.GetSnapshotJob(request)).job.state != api.SnapshotJob.STATE_APPLIED:
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
+    for _ in range(LOOKS_MAX):
+        if (await stub.GetSnapshotJob(request)).job.state == api.SnapshotJob.STATE_APPLIED:
+            return time.monotonic() - began
+        await asyncio.sleep(LOOK_S)
+    raise RuntimeError("the snapshot was not applied in time")
 
 
 async def reserving(channel: ServiceChannel, in_flight: int, until: asyncio.Event) -> list[float]:

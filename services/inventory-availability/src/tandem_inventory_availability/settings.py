@@ -35,7 +35,7 @@ class InventorySettings(ServiceSettings):
     """Pause between looks at silent sources, missing numbers and accepted snapshots."""
     gap_wait_s: float = Field(default=30.0, gt=0)
     """A number that is missing for longer is asked for again."""
-    snapshot_rest_share: float = Field(default=0.5, ge=0)
+    snapshot_rest_share: float = Field(default=1.5, ge=0)
     """Rest after each part of a snapshot, as a share of the time it took; 0 applies without one."""
     availability_watch_interval_s: float = Field(default=0.1, gt=0)
     """Pause between looks into the journal for streams that watch availability."""

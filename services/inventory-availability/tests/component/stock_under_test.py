@@ -231,7 +231,7 @@ class Running:
 
 @asynccontextmanager
 async def running_stock(
-    url: str, clock: FixedClock, batch_max: int = 256
+    url: str, clock: FixedClock, batch_max: int = 256, *, registered: bool = True
 ) -> AsyncIterator[Running]:
     database = Database(url, application_name="inventory test")
     units = UnitOfWorkFactory(database, EventJournal("inventory", 4))
@@ -272,7 +272,8 @@ async def running_stock(
             feeds = StockFeeds(clock, "inventory-availability")
             running = Running(channel, units, database, read_models, clock, feeds)
             await running.catalogue()
-            await running.register(owner("*"))
+            if registered:
+                await running.register(owner("*"))
             yield running
     finally:
         for queue in queues:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
+from tandem.inventory.v1 import reservation_service_pb2 as reservations
 from tandem.inventory.v1 import signal_service_pb2 as api
 from tandem.inventory.v1 import stock_position_pb2 as wire
 from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
@@ -328,3 +329,20 @@ async def test_streamed_signals_are_answered_message_by_message(stock: Running) 
     # The same message again gets the first answer, and one effect.
     assert [a.results[0].outcome for a in answers] == [api.SignalResult.OUTCOME_APPLIED] * 3
     assert (await stock.position(TEE)).on_hand == 9
+
+
+async def test_a_row_that_only_looks_the_same_is_not_taken_for_it(stock: Running) -> None:
+    """The figure is as booked, but a sale of ours or a later movement makes it another one."""
+    await submitted(stock, {TEE: 5, CAP: 5})
+    sale = reservations.RecordSaleRequest(
+        request_id=new_id(), sale_ref="R-1", lines=[line(CAP, 1, line_id="1")]
+    )
+    await stock.reservations.RecordSale(sale)
+    await submitted(stock, {MUG: 1}, sequence=11, scope=LISTED)
+    await stock.signal(sequence=12, delta=1)
+    stock.clock.advance(60)
+    await submitted(stock, {TEE: 6, CAP: 4}, sequence=11, scope=LISTED)
+    # Number 12 is no part of the count of number 11; the sale is part of what was counted.
+    stands = [(await stock.position(sku)).on_hand for sku in (TEE, CAP)]
+    assert stands == [7, 4]
+    assert await stock.differences() == []

@@ -2,8 +2,8 @@
 it: a crash between two parts loses nothing and does nothing twice.
 
 Rows that say what is booked already are the great majority of a full snapshot; one statement takes
-a thousand of them. The others go the way of single signals, a few hundred at a time, so that no
-position is locked for long.
+hundreds of them. The others go the way of single signals, a few at a time: reservations wait for as long as
+a part holds their positions, and for as long as it keeps the process busy.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from tandem_inventory_availability.domain.stock_position import Bucket
 from tandem_inventory_availability.domain.stock_signal import StockSignal
 from tandem_inventory_availability.domain.taking_signals import take_all
 
-SAME_ROWS_MAX = 1_000
+SAME_ROWS_MAX = 500
 """Rows of one transaction that looks for those that change nothing."""
-CHANGED_ROWS_MAX = 200
+CHANGED_ROWS_MAX = 50
 """Rows of one transaction that changes figures."""
 
 _NEXT = text(f"""
