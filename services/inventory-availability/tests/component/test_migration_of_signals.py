@@ -5,14 +5,13 @@ Goal: what the first release wrote is read as it was meant, and nobody who repor
 
 from __future__ import annotations
 
+from alembic import command
 from sqlalchemy import create_engine, text
 from tandem.inventory.v1 import signal_service_pb2 as signals
 from tandem.inventory.v1 import source_service_pb2 as sources
 from tandem_core.clock import FixedClock
 from tandem_platform import migrations
 from tandem_testing.embedded_postgres import EmbeddedPostgres
-
-from alembic import command
 
 from .stock_under_test import DC, SOURCE, TEE, TENANT, new_id, running_stock
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from tandem_inventory_availability.domain.stock_book import Origin
 from tandem_inventory_availability.domain.stock_position import Bucket, StockKey
@@ -96,7 +97,7 @@ class StockSignal:
     known_as: str = ""
     """Digest of what the source sent, when an operator edited it: repeats have that content."""
 
-    @property
+    @cached_property
     def rank(self) -> Rank:
         """Where it stands among the signals of its source."""
         return Rank(self.epoch, self.sequence, self.tie)
@@ -119,7 +120,7 @@ class StockSignal:
         sent = abs(quantity) if self.kind is SignalKind.MOVE else quantity
         return (kind, sent, cause, reference, to_state)
 
-    @property
+    @cached_property
     def micros(self) -> int:
         """Its time in microseconds since 1970."""
         return (self.effective_at - _START) // _MICROSECOND

@@ -2,8 +2,8 @@
 it: a crash between two parts loses nothing and does nothing twice.
 
 Rows that say what is booked already are the great majority of a full snapshot; one statement takes
-hundreds of them. The others go the way of single signals, a few at a time: reservations wait for as long as
-a part holds their positions, and for as long as it keeps the process busy.
+hundreds of them. The others go the way of single signals, a few at a time: reservations wait for
+as long as a part holds their positions, and for as long as it keeps the process busy.
 """
 
 from __future__ import annotations

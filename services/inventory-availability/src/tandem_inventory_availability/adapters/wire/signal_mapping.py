@@ -22,10 +22,18 @@ from tandem_inventory_availability.domain.stock_signal import (
 SNAPSHOT_REPORTED = events_pb2.StockSnapshotReported.DESCRIPTOR.full_name
 MOVEMENT_REPORTED = events_pb2.StockMovementReported.DESCRIPTOR.full_name
 
+_KINDS = {
+    "delta": SignalKind.DELTA,
+    "snapshot": SignalKind.SNAPSHOT,
+    "move": SignalKind.MOVE,
+    "count": SignalKind.COUNT,
+}
+
 
 def from_signal(message: api.StockSignal, tenant: str, place: str, origin: Origin) -> StockSignal:
     """A signal of `SubmitSignals`. Raises UnsupportedEnum for a state of a newer contract."""
-    kind = SignalKind(str(message.WhichOneof("content")).upper())
+    named = str(message.WhichOneof("content"))
+    kind = _KINDS[named]
     moved = kind is SignalKind.MOVE
     where = f"{place}." if place else ""
     return StockSignal(
@@ -33,7 +41,7 @@ def from_signal(message: api.StockSignal, tenant: str, place: str, origin: Origi
         sequence=message.sequence,
         key=StockKey(tenant, message.sku, message.location),
         kind=kind,
-        quantity=message.move.quantity if moved else getattr(message, kind.value.lower()),
+        quantity=message.move.quantity if moved else getattr(message, named),
         cause=message.cause,
         reference=message.reference,
         effective_at=from_time(message.effective_time),
