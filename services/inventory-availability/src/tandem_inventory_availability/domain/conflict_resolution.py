@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tandem_inventory_availability.domain.claiming import replaced, take_back
+from tandem_inventory_availability.domain.claiming import replaced
 from tandem_inventory_availability.domain.conflict_case import (
     ConflictCase,
     Resolution,
@@ -42,7 +42,14 @@ def missing(book: StockBook, case: ConflictCase) -> int:
 
 def _release(book: StockBook, case: ConflictCase, step: Resolution) -> None:
     reservation, line = _claim(book, case, step)
-    take_back(book, reservation, {line.key: step.quantity}, f"CONFLICT_{step.kind.value}")
+    # Units on hand and no others: those that wait for supply are not what is missing here.
+    fewer = replace(
+        line,
+        released=line.released + step.quantity,
+        draws=parted(line.draws, step.quantity)[0],
+    )
+    lines = [fewer if x.key == line.key else x for x in reservation.lines]
+    replaced(book, reservation, reservation.with_lines(lines), f"CONFLICT_{step.kind.value}")
 
 
 def _repin(book: StockBook, case: ConflictCase, step: Resolution) -> None:
