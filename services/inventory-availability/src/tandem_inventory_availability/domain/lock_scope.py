@@ -32,7 +32,8 @@ class LockScope:
     @property
     def skus(self) -> set[tuple[str, str]]:
         """Tenant and SKU of everything in it."""
-        return {(place.tenant, place.sku) for place in (*self.keys, *self.groups)}
+        named = {(key.tenant, key.sku) for key in self.keys}
+        return named | {(group.tenant, group.sku) for group in self.groups}
 
 
 @dataclass
