@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 from tandem.inventory.v1 import reservation_service_pb2 as reservations
 from tandem.inventory.v1 import signal_service_pb2 as api
 from tandem.inventory.v1 import stock_position_pb2 as wire
+from tandem_core.ids import Uuid7Factory
 from tandem_inventory_availability.adapters.postgres.snapshot_chunks import SnapshotChunks
 from tandem_inventory_availability.domain.snapshot_file import checksum_of
+from tandem_inventory_availability.entrypoints.resync_loop import StreamWatch
 from tandem_platform import fault_points
 from tandem_platform.remote_error import RemoteError
 
@@ -207,6 +210,22 @@ async def test_a_crash_between_two_parts_does_nothing_twice_and_forgets_nothing(
     stands = [(await stock.position(sku)).on_hand for sku in (TEE, CAP, MUG)]
     assert stands == [5, 2, 4]
     assert await stock.differences() == []
+
+
+async def test_a_snapshot_takes_no_more_than_it_declared_and_is_given_up_when_nobody_closes_it(
+    stock: Running,
+) -> None:
+    job_id = await opened(stock, {TEE: 5}, declared_rows=1)
+    with pytest.raises(RemoteError) as refused:
+        await add(stock, job_id, {CAP: 1})
+    assert refused.value.reason == "STOCK_SNAPSHOT_INCOMPLETE"
+    assert (await job_of(stock, job_id)).received_rows == 1
+    stock.clock.advance(25 * 3600)
+    ids = Uuid7Factory(stock.clock)
+    await StreamWatch(stock.units, stock.clock, ids, gap_wait=timedelta(seconds=30)).watch()
+    job = await job_of(stock, job_id)
+    assert (job.state, job.reason) == (State.STATE_REFUSED, "ABANDONED")
+    assert await stock.rows("SELECT count(*) FROM snapshot_row") == [(0,)]
 
 
 async def test_reservations_during_a_snapshot_lose_nothing(stock: Running) -> None:

@@ -111,6 +111,7 @@ async def test_tills_and_warehouse_on_one_shelf_are_netted_by_what_the_count_cov
     # Nothing says whether the count contains it: safe side, and somebody shall count.
     assert (late.outcome, late.ambiguous) == (Outcome.OUTCOME_APPLIED, True)
     assert (await stock.position(location=STORE)).on_hand == 17
+    assert list((await replay(stock, dry_run=True)).differences) == []
     asked = await told(stock, events_pb2.StockCountRequested)
     assert [item.reason for item in asked] == ["AMBIGUOUS"]  # type: ignore[attr-defined]  # the event
     assert await stock.differences() == []
@@ -250,6 +251,7 @@ async def test_an_epoch_begins_with_its_snapshot_and_the_old_one_is_over(stock: 
     await stock.signal(sequence=1, snapshot=30, epoch=1)
     position = await stock.position()
     assert (position.on_hand, position.gap) == (31, False)
+    assert list((await replay(stock, dry_run=True)).differences) == []
     assert await stock.differences() == []
     request.request_id = new_id()
     with pytest.raises(RemoteError) as refused:

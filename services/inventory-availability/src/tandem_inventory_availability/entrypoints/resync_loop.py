@@ -10,7 +10,11 @@ from tandem_core.clock import Clock
 from tandem_core.ids import IdFactory
 from tandem_platform.unit_of_work import UnitOfWorkFactory
 
-from tandem_inventory_availability.adapters.postgres import resync_rows, source_rows
+from tandem_inventory_availability.adapters.postgres import (
+    resync_rows,
+    snapshot_rows,
+    source_rows,
+)
 from tandem_inventory_availability.adapters.postgres.signal_transaction import (
     PostgresSignalTransaction,
 )
@@ -21,6 +25,9 @@ from tandem_inventory_availability.domain.signal_source import Sequencing
 from tandem_inventory_availability.domain.stock_signal import SourceKey
 
 STREAMS_OF_ROUND_MAX = 500
+SPEAKING_STREAMS_MAX = 20_000
+OPEN_SNAPSHOT_MAX = timedelta(hours=24)
+"""A snapshot nobody closes for longer is refused, and its rows are forgotten."""
 
 
 class StreamWatch:
@@ -43,6 +50,8 @@ class StreamWatch:
         silent = await self._find_silent(now)
         await self._find_gaps(now)
         async with self._units.database.transaction() as connection:
+            await snapshot_rows.abandon(connection, now - OPEN_SNAPSHOT_MAX, now)
+        async with self._units.database.transaction() as connection:
             keys = await resync_rows.due(connection, now, STREAMS_OF_ROUND_MAX)
         told = 0
         for key in silent:
@@ -53,7 +62,7 @@ class StreamWatch:
 
     async def _find_silent(self, now: datetime) -> list[SourceKey]:
         async with self._units.database.transaction() as connection:
-            found = await resync_rows.speaking(connection, STREAMS_OF_ROUND_MAX)
+            found = await resync_rows.speaking(connection, SPEAKING_STREAMS_MAX)
             tenants = {key.tenant for key, _ in found}
             registries = await source_rows.registries(connection, tenants)
         silent = []

@@ -53,7 +53,8 @@ _RECEIVED = text("""
 _FAULTS = text("""
     SELECT count(*),
            encode(sha256(convert_to(COALESCE(
-               string_agg(r.sku || chr(9) || r.quantity || chr(10), '' ORDER BY r.sku COLLATE "C"), ''),
+               string_agg(r.sku || chr(9) || r.quantity || chr(10), ''
+                          ORDER BY r.sku COLLATE "C"), ''),
                'UTF8')), 'hex'),
            count(*) FILTER (WHERE i.sku IS NULL), min(r.sku) FILTER (WHERE i.sku IS NULL),
            count(*) FILTER (WHERE abs(r.quantity::numeric) > :most),
@@ -78,6 +79,14 @@ _REFUSE = text("""
     WHERE tenant = :tenant AND id = CAST(:id AS uuid)
 """)
 _FORGET = text("DELETE FROM snapshot_row WHERE tenant = :tenant AND job_id = CAST(:id AS uuid)")
+
+
+_ABANDON = text("""
+    WITH refused AS (
+        UPDATE snapshot_job SET state = 'REFUSED', reason = 'ABANDONED', finished_at = :now
+        WHERE state = 'OPEN' AND created_at < :before RETURNING tenant, id
+    ) DELETE FROM snapshot_row AS r USING refused AS j WHERE r.tenant = j.tenant AND r.job_id = j.id
+""")
 
 
 class PostgresSnapshotStore:
@@ -135,6 +144,11 @@ class PostgresSnapshotStore:
         """Ends it and forgets its rows."""
         await self._connection.execute(_REFUSE, {**_named(job), "reason": reason, "now": now})
         await self._connection.execute(_FORGET, _named(job))
+
+
+async def abandon(connection: AsyncConnection, before: datetime, now: datetime) -> None:
+    """Refuses snapshots opened before a moment and never closed."""
+    await connection.execute(_ABANDON, {"before": before, "now": now})
 
 
 async def snapshot_job(connection: AsyncConnection, tenant: str, job_id: str) -> SnapshotJob | None:

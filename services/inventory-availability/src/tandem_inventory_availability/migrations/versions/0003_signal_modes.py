@@ -143,6 +143,7 @@ def _snapshots() -> None:
     op.execute("""
         CREATE INDEX snapshot_job_to_apply ON snapshot_job (created_at) WHERE state = 'ACCEPTED'
     """)
+    op.execute("CREATE INDEX snapshot_job_open ON snapshot_job (created_at) WHERE state = 'OPEN'")
     op.execute("""
         CREATE TABLE snapshot_row (
             tenant text NOT NULL, job_id uuid NOT NULL, sku text NOT NULL,
