@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+from google.protobuf.message import Message
+from tandem.inventory.v1 import reservation_pb2 as wire
 from tandem.inventory.v1 import reservation_service_pb2 as api
 from tandem.inventory.v1 import reservation_service_pb2_grpc
+from tandem.inventory.v1.stock_position_pb2 import StockPosition
 from tandem_core.errors import DomainError, NotFound
 from tandem_core.ids import IdFactory
 from tandem_platform import error_details
@@ -16,7 +20,11 @@ from tandem_platform.request_context import current_caller
 from tandem_inventory_availability.adapters.postgres.stock_read_models import StockReadModels
 from tandem_inventory_availability.adapters.stock_writes import StockWrites, carrier
 from tandem_inventory_availability.adapters.wire import reservation_mapping as mapping
+from tandem_inventory_availability.application.ports import StockCommand
 from tandem_inventory_availability.domain.errors import InsufficientStock
+from tandem_inventory_availability.domain.stock_book import Origin
+
+Q = TypeVar("Q", bound=Message)
 
 error_details.register(InsufficientStock, lambda error: [mapping.to_shortage(error)])
 
@@ -45,6 +53,18 @@ class ReservationService(reservation_service_pb2_grpc.ReservationServiceServicer
         command = mapping.from_reserve(request, tenant, self._ids.new_id(), carrier())
         return await self._writes.reservation(request, command)
 
+    async def _changed(
+        self, request: Q, command_of: Callable[[Q, str, Origin], StockCommand]
+    ) -> wire.Reservation:
+        command = command_of(request, current_caller().tenant, carrier())
+        return (await self._writes.reservation(request, command)).reservation
+
+    async def _moved(
+        self, request: Q, command_of: Callable[[Q, str, Origin], StockCommand]
+    ) -> Sequence[StockPosition]:
+        command = command_of(request, current_caller().tenant, carrier())
+        return (await self._writes.positions(request, command)).stock_positions
+
     async def BatchReserve(
         self, request: api.BatchReserveRequest, context: Any
     ) -> api.BatchReserveResponse:
@@ -58,88 +78,78 @@ class ReservationService(reservation_service_pb2_grpc.ReservationServiceServicer
         self, request: api.ConfirmReservationRequest, context: Any
     ) -> api.ConfirmReservationResponse:
         """A hold becomes a claim without an end."""
-        command = mapping.from_confirm(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.ConfirmReservationResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_confirm)
+        return api.ConfirmReservationResponse(reservation=changed)
 
     async def ReleaseReservation(
         self, request: api.ReleaseReservationRequest, context: Any
     ) -> api.ReleaseReservationResponse:
         """Gives units back."""
-        command = mapping.from_release(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.ReleaseReservationResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_release)
+        return api.ReleaseReservationResponse(reservation=changed)
 
     async def SettleShipment(
         self, request: api.SettleShipmentRequest, context: Any
     ) -> api.SettleShipmentResponse:
         """Claimed units left."""
-        command = mapping.from_settle(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.SettleShipmentResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_settle)
+        return api.SettleShipmentResponse(reservation=changed)
 
     async def AmendReservation(
         self, request: api.AmendReservationRequest, context: Any
     ) -> api.AmendReservationResponse:
         """Other quantities."""
-        command = mapping.from_amend(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.AmendReservationResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_amend)
+        return api.AmendReservationResponse(reservation=changed)
 
     async def ExtendReservation(
         self, request: api.ExtendReservationRequest, context: Any
     ) -> api.ExtendReservationResponse:
         """A later end."""
-        command = mapping.from_extend(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.ExtendReservationResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_extend)
+        return api.ExtendReservationResponse(reservation=changed)
 
     async def PinReservation(
         self, request: api.PinReservationRequest, context: Any
     ) -> api.PinReservationResponse:
         """Units get their location."""
-        command = mapping.from_pin(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.PinReservationResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_pin)
+        return api.PinReservationResponse(reservation=changed)
 
     async def TransferReservationOwner(
         self, request: api.TransferReservationOwnerRequest, context: Any
     ) -> api.TransferReservationOwnerResponse:
         """Another owner."""
-        command = mapping.from_transfer(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.TransferReservationOwnerResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_transfer)
+        return api.TransferReservationOwnerResponse(reservation=changed)
 
     async def ReverseSettlement(
         self, request: api.ReverseSettlementRequest, context: Any
     ) -> api.ReverseSettlementResponse:
         """Units did not leave."""
-        command = mapping.from_reversal(request, current_caller().tenant, carrier())
-        answer = await self._writes.reservation(request, command)
-        return api.ReverseSettlementResponse(reservation=answer.reservation)
+        changed = await self._changed(request, mapping.from_reversal)
+        return api.ReverseSettlementResponse(reservation=changed)
 
     async def RecordReturnReceipt(
         self, request: api.RecordReturnReceiptRequest, context: Any
     ) -> api.RecordReturnReceiptResponse:
         """Returned goods arrived."""
-        command = mapping.from_return_receipt(request, current_caller().tenant, carrier())
-        answer = await self._writes.positions(request, command)
-        return api.RecordReturnReceiptResponse(stock_positions=answer.stock_positions)
+        moved = await self._moved(request, mapping.from_return_receipt)
+        return api.RecordReturnReceiptResponse(stock_positions=moved)
 
     async def RecordSale(
         self, request: api.RecordSaleRequest, context: Any
     ) -> api.RecordSaleResponse:
         """A store sold goods."""
-        command = mapping.from_sale(request, current_caller().tenant, carrier())
-        return await self._writes.positions(request, command)
+        moved = await self._moved(request, mapping.from_sale)
+        return api.RecordSaleResponse(stock_positions=moved)
 
     async def ApplyDisposition(
         self, request: api.ApplyDispositionRequest, context: Any
     ) -> api.ApplyDispositionResponse:
         """Returned goods are booked."""
-        command = mapping.from_disposition(request, current_caller().tenant, carrier())
-        answer = await self._writes.positions(request, command)
-        return api.ApplyDispositionResponse(stock_positions=answer.stock_positions)
+        moved = await self._moved(request, mapping.from_disposition)
+        return api.ApplyDispositionResponse(stock_positions=moved)
 
     async def GetReservation(
         self, request: api.GetReservationRequest, context: Any
