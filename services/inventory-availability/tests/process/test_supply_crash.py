@@ -32,7 +32,7 @@ STATE = """
 
 
 async def test_a_crash_in_a_receipt_leaves_nothing_and_a_repeat_is_done_once(suite: Suite) -> None:
-    """Seen to fail with the receipt committed before the claims move."""
+    """Seen to fail with the rows committed before the answer is kept."""
     channel = ServiceChannel(
         ServiceSettings(service_name=CLIENT, peers={NAME: f"127.0.0.1:{suite.process.port}"}),
         NAME,
