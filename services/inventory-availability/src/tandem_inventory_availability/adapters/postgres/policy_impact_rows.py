@@ -27,7 +27,8 @@ SKUS_PER_PAGE = 200
 _TOUCHED = text(f"""
     SELECT p.* FROM ({LIVE_POSITION}) AS p
     WHERE p.tenant = :tenant AND (p.sku, p.location) > (:after_sku, :after_location)
-      AND (:any_sku OR p.sku = ANY(:skus)) AND EXISTS (
+      AND (:any_sku OR p.sku = ANY(:skus))
+      AND (:any_location OR p.location = ANY(:locations)) AND EXISTS (
         SELECT FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) AS w (sku, location)
         WHERE w.sku IN ('', p.sku) AND w.location IN ('', p.location))
     ORDER BY p.sku, p.location LIMIT :rows
@@ -62,6 +63,7 @@ async def _pages(
         "skus": [name[0] for name in names],
         "locations": [name[1] for name in names],
         "any_sku": any(not name[0] for name in names),
+        "any_location": any(not name[1] for name in names),
         "now": change.before.now,
         "rows": PAGE_ROWS,
     }
