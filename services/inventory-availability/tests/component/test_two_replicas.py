@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 from tandem.inventory.v1 import reservation_pb2 as wire
+from tandem.inventory.v1 import signal_service_pb2 as signals
 from tandem_core.clock import FixedClock
+from tandem_inventory_availability.adapters.wire.stock_mapping import to_bucket
+from tandem_inventory_availability.domain.stock_position import Bucket
 from tandem_platform.remote_error import RemoteError
 
+from ..unit.signals_under_test import A, B
+from ..unit.test_signal_convergence import numbered_set, of_numbers
 from .stock_under_test import (
     CAP,
     DC,
@@ -18,6 +24,7 @@ from .stock_under_test import (
     TEE,
     Running,
     line,
+    new_id,
     outcomes,
     reserve_request,
     running_stock,
@@ -114,3 +121,34 @@ async def test_settlements_and_movements_at_two_replicas_never_lose_each_other(
     position = await one.position()
     assert (position.on_hand, position.hard_reserved, position.unsettled) == (80, 0, 0)
     assert await one.differences() == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_shuffled_and_repeated_signals_of_two_replicas_end_in_what_their_set_says(
+    replicas: Replicas, seed: int
+) -> None:
+    """The formula that never saw an order, of the unit tests, against rows and locks."""
+    chance = random.Random(seed)
+    told = numbered_set(chance) or numbered_set(chance)
+    order = told + chance.sample(told, k=len(told) // 2)
+    chance.shuffle(order)
+    places = {A: (TEE, DC), B: (CAP, DC)}
+    calls = []
+    for number, signal in enumerate(order):
+        (sku, location), kind = places[signal.key], signal.kind.value.lower()
+        content: dict[str, object] = {kind: signal.quantity}
+        if signal.to_state is not None:
+            to_state = to_bucket(signal.to_state)
+            content = {"move": signals.StockMove(to_state=to_state, quantity=signal.quantity)}
+        values = {"sku": sku, "location": location, "sequence": signal.sequence, **content}
+        calls.append(replicas[number % 2].signal(state=to_bucket(signal.state), **values))
+    for start in range(0, len(calls), 5):
+        await asyncio.gather(*calls[start : start + 5])
+    wanted = of_numbers(told)
+    for key, (sku, location) in places.items():
+        found = await replicas[0].position(sku, location)
+        figures = (wanted.get((key, Bucket.SELLABLE), 0), wanted.get((key, Bucket.DAMAGED), 0))
+        assert (found.on_hand, found.unsellable) == figures, seed
+    assert await replicas[1].differences() == []
+    replay = signals.ReplaySignalsRequest(request_id=new_id(), dry_run=True)
+    assert list((await replicas[1].signals.ReplaySignals(replay)).differences) == []

@@ -25,9 +25,11 @@ from google.protobuf.message import Message
 from sqlalchemy import text
 from tandem.connector.v1 import events_pb2
 from tandem.inventory.v1 import catalog_service_pb2 as catalog
+from tandem.inventory.v1 import signal_service_pb2 as signals
 from tandem.inventory.v1 import source_service_pb2 as sources
 from tandem.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from tandem.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from tandem.inventory.v1.signal_service_pb2_grpc import SignalServiceStub
 from tandem.inventory.v1.source_service_pb2_grpc import SourceServiceStub
 from tandem_platform.database import Database
 from tandem_platform.event_journal import event_from, published_headers
@@ -103,6 +105,7 @@ class Suite:
     reservations: ReservationServiceStub
     catalog: CatalogServiceStub
     sources: SourceServiceStub
+    signals: SignalServiceStub
     bus: JetStream
     database: Database
 
@@ -188,7 +191,8 @@ async def suite(
     try:
         reservations, items = ReservationServiceStub(channel), CatalogServiceStub(channel)
         sources_stub = SourceServiceStub(channel)
-        yield Suite(process, reservations, items, sources_stub, bus, database)
+        stubs = (reservations, items, sources_stub, SignalServiceStub(channel))
+        yield Suite(process, *stubs, bus, database)
     finally:
         process.kill()
         await bus.stop()
@@ -271,3 +275,42 @@ async def test_feed_events_arrive_by_the_bus_and_a_bad_one_is_parked_by_its_fiel
     letter = await suite.value("SELECT row_to_json(d)::text FROM dead_letter AS d")
     assert "SKU_UNKNOWN" in str(letter)
     assert "NOPE" in str(letter)
+
+
+async def test_a_crash_in_the_middle_of_a_snapshot_is_gone_after_the_next_start(
+    suite: Suite,
+) -> None:
+    suite.process.start("inventory.snapshot_chunk:kill:2")
+    await suite.catalogue()
+    await suite.tell(snapshot(1, 10), 1)
+    await suite.becomes(ON_HAND, 10)
+    rows = [signals.SnapshotRow(sku=TEE, quantity=4), signals.SnapshotRow(sku=CAP, quantity=7)]
+    header = signals.SnapshotHeader(
+        source="wms/main",
+        sequence=2,
+        scope=signals.SNAPSHOT_SCOPE_FULL_LOCATION,
+        location=DC,
+        declared_rows=len(rows),
+        as_of_time=at(datetime.now(UTC)),
+    )
+    stub = suite.signals
+    opened = await stub.OpenSnapshot(
+        signals.OpenSnapshotRequest(request_id=new_id(), header=header)
+    )
+    job_id = opened.job.id
+    await stub.AddSnapshotRows(
+        signals.AddSnapshotRowsRequest(request_id=new_id(), job_id=job_id, rows=rows)
+    )
+    await stub.CloseSnapshot(signals.CloseSnapshotRequest(request_id=new_id(), job_id=job_id))
+
+    async def died() -> bool:
+        return suite.process.died()
+
+    await eventually(died)
+    assert await suite.value("SELECT state FROM snapshot_job") == "ACCEPTED"
+    suite.process.start()
+    await suite.becomes("SELECT state FROM snapshot_job", "APPLIED")
+    assert await suite.value(ON_HAND) == 4
+    assert await suite.value("SELECT sum(on_hand) FROM stock_position") == 11
+    assert await suite.value("SELECT count(*) FROM ledger_entry") == 3
+    assert suite.process.terminate() == 0
