@@ -17,8 +17,9 @@ from tandem.inventory.v1.events_pb2 import StockPositionChanged
 from tandem_platform.remote_error import RemoteError
 
 from ..reference.channel_model import Refused
+from ..reference.claim_model import Claim, Line
 from ..reference.signal_model import Said
-from ..reference.stock_model import Claim, Line, StockModel
+from ..reference.stock_model import StockModel
 from .stock_under_test import (
     CAP,
     DC,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 SHARED = "SHARED"
+Draws = list[tuple[str, int]]
+"""Units by pot, in the order they were drawn."""
 
 
 class Refused(Exception):
@@ -75,6 +77,23 @@ class Sharing:
         taken = sum(units for (who, _), units in self.drawn.items() if who == channel)
         return max(0, min([total, *(cap - taken for cap in caps)]))
 
+    def take(self, pool: int, channel: str, units: int) -> Draws:
+        """Pots for a claim: own parts, then what is shared, then what others lend. Raises
+        Refused."""
+        if units > self.promised(pool, channel):
+            raise Refused("QUOTA_EXHAUSTED")
+        own, lent = self.own(pool), self.lent(pool)
+        order = sorted(self.parts, key=lambda part: (part.priority, part.id))
+        pots = [(p.id, own[p.id]) for p in order if p.channel == channel]
+        pots.append((SHARED, self.shared(pool)))
+        pots += [(p.id, lent.get(p.id, 0)) for p in reversed(order) if p.channel != channel]
+        draws: Draws = []
+        for pot, there in pots:
+            if taken := min(units, there):
+                draws.append((pot, taken))
+                units -= taken
+        return draws
+
     def others(self, channel: str) -> list[Part]:
         """Parts of the other channels."""
         return [p for p in self.parts if p.channel != channel]
@@ -127,3 +146,14 @@ def _share(need: Mapping[str, int], left: int) -> dict[str, int]:
     for name in sorted(need, key=lambda name: (given[name] - exact[name], name))[:rest]:
         given[name] += 1
     return given
+
+
+def give_back(draws: Draws, units: int) -> Draws:
+    """What stays when that many units go back, the last drawn first."""
+    kept: Draws = []
+    for pot, taken in reversed(draws):
+        off = min(units, taken)
+        units -= off
+        if taken > off:
+            kept.append((pot, taken - off))
+    return kept[::-1]

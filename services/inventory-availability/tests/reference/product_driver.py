@@ -7,8 +7,19 @@ nothing else: every decision is the product's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from tandem_inventory_availability.domain.allocation import channel_available
+from tandem_inventory_availability.domain.allocation_plan import (
+    AllocationPlan,
+    Lending,
+    PlanKey,
+    Pot,
+    Quota,
+    QuotaMode,
+    ScopeLevel,
+)
 from tandem_inventory_availability.domain.catalogue import LocationKind
 from tandem_inventory_availability.domain.leasing import give_back, grant, report_usage
 from tandem_inventory_availability.domain.local_movements import (
@@ -61,8 +72,10 @@ from tandem_inventory_availability.domain.stock_position import Bucket, StockKey
 from tandem_inventory_availability.domain.stock_signal import SignalKind, SourceKey, StockSignal
 from tandem_inventory_availability.domain.taking_signals import take_all
 
+from .channel_model import Part
+from .claim_model import Claim, Lease
 from .signal_model import Said, Shelf
-from .stock_model import Claim, Lease, StockModel
+from .stock_model import StockModel
 
 TENANT, SOURCE = "t", "wms"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -91,6 +104,12 @@ class Product:
             SignalSource(SOURCE, Sequencing.SEQ, owns=(Ownership("*"),)),
             SourceKey(TENANT, SOURCE),
         )
+        for shelf, parts in model.parts.items():
+            key_of_plan = PlanKey(TENANT, *shelf)
+            quotas = tuple(_quota(part) for part in parts)
+            self.book.plans[key_of_plan] = AllocationPlan(
+                key_of_plan, ScopeLevel.LOCATION, 1, quotas
+            )
         self.signals = SignalBook(self.book, {key: SourceStream(key, source)})
 
     def wait(self, second: int) -> None:
@@ -110,8 +129,41 @@ class Product:
         for key, position in self.book.positions.items():
             mine = [lease for lease in ended if lease.holder.stock == key]
             position.leased_expired = sum(lease.held for lease in mine)
+        self._expire_draws(over, ended)
         for group, claim in self.book.group_claims.items():
             claim.soft_expired = sum(found.claimed().get(group, 0) for found in over)
+
+    def _expire_draws(self, over: list[Reservation], ended: list[QuotaLease]) -> None:
+        for key, plan in self.book.plans.items():
+            expired: dict[Pot, int] = {}
+            draws = [
+                (found.channel, item)
+                for found in over
+                for line in found.lines
+                if (line.sku, line.location) == (key.sku, key.scope)
+                for item in line.draws
+            ]
+            draws += [
+                (lease.holder.channel, item)
+                for lease in ended
+                if (lease.holder.stock.sku, lease.holder.stock.location) == (key.sku, key.scope)
+                for item in lease.draws
+            ]
+            for channel, item in draws:
+                pot = Pot(channel, item.quota_id)
+                expired[pot] = expired.get(pot, 0) + item.quantity
+            self.book.plans[key] = replace(plan, expired=expired)
+
+    def drawn(self, shelf: Shelf) -> dict[tuple[str, str], int]:
+        """Units by channel and pot, now."""
+        plan = self.book.plans[PlanKey(TENANT, *shelf)]
+        return {tuple(pot): plan.live(pot) for pot in plan.drawn if plan.live(pot)}
+
+    def promised(self, shelf: Shelf, channel: str) -> int:
+        """What a channel may claim."""
+        plan = self.book.plans[PlanKey(TENANT, *shelf)]
+        pool = Room(self.book, Demand()).unclamped(plan.place)
+        return channel_available(plan, pool, channel, self.book.now)
 
     def say(self, said: Said) -> str:
         """Takes a signal."""
@@ -257,4 +309,18 @@ def _policy(shelves: Sequence[Shelf], model: StockModel) -> StockPolicy:
         },
         group_rules=[SourcingGroup(g, tuple(sorted(x))) for g, x in sorted(model.groups.items())],
         safety_rules=[*safety, *network],
+    )
+
+
+def _quota(part: Part) -> Quota:
+    return Quota(
+        id=part.id,
+        channel=part.channel,
+        mode=QuotaMode(part.mode),
+        want=part.want,
+        floor=part.floor,
+        cap=part.cap,
+        priority=part.priority,
+        lend=Lending(part.lend),
+        may_borrow=part.may_borrow,
     )

@@ -9,72 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 
-from .channel_model import Refused, Sharing
+from .channel_model import Draws, Part, Refused, Sharing, give_back
+from .claim_model import Claim, Lease, Line
 from .signal_model import Shelf, SignalModel
-
-
-@dataclass
-class Line:
-    """A claim on a shelf, or on a group when ``group`` is set."""
-
-    line_id: str
-    sku: str
-    location: str
-    quantity: int
-    group: str = ""
-    released: int = 0
-    backordered: int = 0
-    pegged: int = 0
-    short: int = 0
-    shipped: list[tuple[str, int]] = field(default_factory=list)
-    draws: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    @property
-    def scope(self) -> tuple[str, str]:
-        """SKU and location or group."""
-        return self.sku, self.group or self.location
-
-    @property
-    def open(self) -> int:
-        """Units still claimed and not shipped."""
-        return self.quantity - self.released - sum(units for _, units in self.shipped)
-
-    @property
-    def on_hand(self) -> int:
-        """Of those, the ones that take from the shelf: not those that wait for supply."""
-        return self.open - self.pegged
-
-
-@dataclass
-class Claim:
-    """What an owner was promised; without ``ends`` it has no end."""
-
-    id: str
-    owner: str
-    channel: str
-    ends: int | None
-    lines: list[Line]
-    lapsed: bool = False
-    """Seen expired once: it stays so, whatever its end says later."""
-
-
-@dataclass
-class Lease:
-    """Units a till may sell until ``expires`` while it cannot ask; they are kept back until
-    ``ends``, so that late reports still find them."""
-
-    id: str
-    shelf: Shelf
-    quantity: int
-    ends: int
-    expires: int
-    till: str
-    used: int = 0
-    returned: bool = False
-    reports: dict[str, int] = field(default_factory=dict)
-    breaches: dict[str, int] = field(default_factory=dict)
 
 
 class StockModel(SignalModel):
@@ -90,7 +28,7 @@ class StockModel(SignalModel):
         self.network_safety: dict[tuple[str, str], int] = {}
         self.backorder_limit: dict[Shelf, int] = {}
         self.closed: set[str] = set()
-        self.sharing: dict[tuple[str, str], Sharing] = {}
+        self.parts: dict[Shelf, list[Part]] = {}
         self.shipments: list[tuple[str, Shelf, str, str, int]] = []
         """Reference, shelf, claim, line and units, in the order they were told; negative when a
         shipment was taken back."""
@@ -211,6 +149,7 @@ class StockModel(SignalModel):
                 tried._let_go(old)
         tried.claims[claim.id] = deepcopy(claim)
         tried._check(tried.claims[claim.id].lines)
+        tried._draw_all(tried.claims[claim.id])
         self._become(tried)
 
     def confirm(self, claim_id: str) -> None:
@@ -225,6 +164,7 @@ class StockModel(SignalModel):
         claim.ends, claim.lapsed = None, False
         if state == "EXPIRED":
             tried._check(claim.lines, keep_off=False)
+            tried._draw_all(claim)
         self._become(tried)
 
     def release(self, claim_id: str, units: Mapping[str, int]) -> None:
@@ -235,7 +175,7 @@ class StockModel(SignalModel):
         wanted = dict(units) or {x.line_id: x.open for x in claim.lines if x.open}
         self._check_open(claim, wanted)
         for line in claim.lines:
-            line.released += wanted.get(line.line_id, 0)
+            line.let_go(wanted.get(line.line_id, 0))
 
     def amend(self, claim_id: str, changes: Mapping[str, int]) -> None:
         """Claims the increases and gives back the decreases in one step. Raises Refused."""
@@ -245,11 +185,16 @@ class StockModel(SignalModel):
         claim = tried.claims[claim_id]
         tried._check_open(claim, {name: -n for name, n in changes.items() if n < 0})
         for line in claim.lines:
-            change = changes.get(line.line_id, 0)
-            line.quantity += max(0, change)
-            line.released += max(0, -change)
+            line.let_go(max(0, -changes.get(line.line_id, 0)))
         grown = [x for x in claim.lines if changes.get(x.line_id, 0) > 0]
-        tried._check(grown)
+        enough = deepcopy(tried)
+        for line in enough.claims[claim_id].lines:
+            line.quantity += max(0, changes.get(line.line_id, 0))
+        enough._check([x for x in enough.claims[claim_id].lines if changes.get(x.line_id, 0) > 0])
+        for line in grown:
+            more = changes[line.line_id]
+            line.draws += tried._pots(line.scope, claim.channel, more)
+            line.quantity += more
         self._become(tried)
 
     def extend(self, claim_id: str, seconds: int) -> None:
@@ -307,7 +252,37 @@ class StockModel(SignalModel):
 
     def _let_go(self, claim: Claim) -> None:
         for line in claim.lines:
-            line.released += line.open
+            line.let_go(line.open)
+
+    def _draw_all(self, claim: Claim) -> None:
+        """Lines draw one after the other, each with those before it claimed."""
+        lines, claim.lines = claim.lines, []
+        for line in lines:
+            line.draws = self._pots(line.scope, claim.channel, line.on_hand)
+            claim.lines.append(line)
+
+    def _pots(self, scope: tuple[str, str], channel: str, units: int) -> Draws:
+        if scope not in self.parts:
+            return []
+        return self.sharing(scope).take(self.node(scope), channel, units)
+
+    def sharing(self, shelf: Shelf) -> Sharing:
+        """The parts of a shelf with all that is drawn of them now. What left stays drawn."""
+        drawn: dict[tuple[str, str], int] = {}
+        claims = [(c.channel, x.draws) for c, x in self._at(shelf) if not self._over(c)]
+        tills = [
+            ("store", x.draws) for x in self.leases.values() if x.shelf == shelf and self._kept(x)
+        ]
+        for channel, draws in claims + tills:
+            for pot, units in draws:
+                drawn[channel, pot] = drawn.get((channel, pot), 0) + units
+        return Sharing(self.parts[shelf], drawn)
+
+    def _over(self, claim: Claim) -> bool:
+        return claim.lapsed or (claim.ends is not None and claim.ends <= self.now)
+
+    def _kept(self, lease: Lease) -> bool:
+        return not lease.returned and lease.ends > self.now
 
     @staticmethod
     def _check_open(claim: Claim, units: Mapping[str, int]) -> None:
@@ -349,13 +324,16 @@ class StockModel(SignalModel):
             mine = (old.shelf, old.till) == (wanted.shelf, wanted.till)
             if mine and not old.returned and old.ends > tried.now:
                 more = max(0, wanted.quantity - tried.held(old))
+                old.draws += tried._pots(old.shelf, "store", more)
                 old.quantity = tried.held(old) + old.used + more
                 old.expires = max(old.expires, wanted.expires)
                 old.ends = max(old.ends, wanted.ends)
                 break
         else:
             more = wanted.quantity
+            draws = tried._pots(wanted.shelf, "store", more)
             tried.leases[wanted.id] = deepcopy(wanted)
+            tried.leases[wanted.id].draws = draws
         if more:
             line = Line("lease", *wanted.shelf, more)
             tried._check([line])
@@ -370,7 +348,9 @@ class StockModel(SignalModel):
         lease.reports[report] = units
         lease.breaches[report] = units - covered
         self.move(lease.shelf, "SELLABLE", -units, at, (lease_id, report))
-        lease.used += min(units, self.held(lease))
+        sold = min(units, self.held(lease))
+        lease.used += sold
+        lease.draws = give_back(lease.draws, sold)
         return units - covered
 
     def return_lease(self, lease_id: str) -> None:

@@ -10,14 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tandem_core.errors import DomainError
 from tandem_inventory_availability.domain.stock_position import Bucket
 
-from .channel_model import Refused
+from .channel_model import Part, Refused
+from .claim_model import Claim, Lease, Line
 from .product_driver import TENANT, Product, key_of
 from .signal_model import Said
-from .stock_model import Claim, Lease, Line, StockModel
+from .stock_model import StockModel
 
 SHELVES = [("TEE", "DC"), ("TEE", "STORE"), ("TEE", "SHOP"), ("CAP", "DC")]
 shelves = st.sampled_from(SHELVES)
-owners = st.sampled_from(["ann", "bob", "eve"])
+CHANNELS = {"ann": "web", "bob": "store", "eve": "market", "joe": "phone"}
+owners = st.sampled_from(sorted(CHANNELS))
 units = st.integers(1, 8)
 numbers = st.integers(1, 12)
 references = st.sampled_from(["S-1", "S-1", "S-1", "S-2"])
@@ -34,17 +36,25 @@ def shop() -> StockModel:
     model.safety = {("TEE", "STORE"): 2}
     model.network_safety = {("TEE", "west"): 1}
     model.closed = {"SHOP"}
+    model.parts = {
+        ("CAP", "DC"): [
+            Part("web", "web", "FIXED", want=5, floor=2, lend="ABOVE_FLOOR", may_borrow=False),
+            Part("store", "store", "PERCENT", want=4000, priority=1),
+            Part("late", "market", "REST", cap=4, priority=2),
+        ]
+    }
     return model
 
 
 class AgainstModel(RuleBasedStateMachine):
     """Every command goes to both; answers, figures and errors must be the same.
 
-    Covers invariants 1 to 10 and 13. Seen to fail with: `StockPosition.free` without `unsettled`,
+    Covers invariants 1 to 10, 12 and 13. Seen to fail with: `StockPosition.free` without `unsettled`,
     `soft_live` with what expired, `live_of` finding nothing (own holds then stand in the way),
     `lapsed` doing nothing, `ShipmentEvidence.evidence` giving every claim all units, positive
     deltas after a gap applied at once, `Room.of` never short, the demand of earlier lines
-    forgotten, and pins that do not ask for room.
+    forgotten, pins that do not ask for room, `AllocationPlan.lapsing` doing nothing, the first
+    drawn units given back first, leases that draw nothing, parts worked out of the pool alone.
     """
 
     sweeping = False
@@ -66,7 +76,9 @@ class AgainstModel(RuleBasedStateMachine):
             product()
         except DomainError as error:
             told = error.reason
-        assert told == expected
+        short = ("INSUFFICIENT_STOCK", "QUOTA_EXHAUSTED")
+        # With several lines short for several reasons the order of the checks is nobody's promise.
+        assert told == expected or (told in short and expected in short)
 
     @initialize(counts=st.tuples(*[st.integers(0, 20)] * len(SHELVES)))
     def open_shop(self, counts: tuple[int, ...]) -> None:
@@ -122,7 +134,7 @@ class AgainstModel(RuleBasedStateMachine):
         self.made += 1
         lines = [Line(str(n), *shelf, count) for n, (shelf, count) in enumerate(wanted)]
         ends = None if ttl is None else self.model.now + ttl
-        claim = Claim(f"{owner}-{self.made}", owner, "web", ends, lines)
+        claim = Claim(f"{owner}-{self.made}", owner, CHANNELS[owner], ends, lines)
         self.both(lambda: self.model.reserve(claim), lambda: self.product.reserve(claim))
 
     @rule(
@@ -139,7 +151,7 @@ class AgainstModel(RuleBasedStateMachine):
         ends = None if ttl is None else self.model.now + ttl
         lines = [Line("0", "TEE", "", count, group), Line("1", "CAP", "DC", 1)]
         lines += [Line("2", "TEE", "STORE", here)] if here else []
-        claim = Claim(f"{owner}-{self.made}", owner, "web", ends, lines)
+        claim = Claim(f"{owner}-{self.made}", owner, CHANNELS[owner], ends, lines)
         self.both(lambda: self.model.reserve(claim), lambda: self.product.reserve(claim))
 
     @rule(
@@ -265,6 +277,15 @@ class AgainstModel(RuleBasedStateMachine):
                 "free": self.model.free(shelf),
                 "gap": self.model.gap(shelf),
             }, shelf
+
+    @invariant()
+    def every_channel_may_promise_the_same(self) -> None:
+        for shelf in self.model.parts:
+            sharing, pool = self.model.sharing(shelf), self.model.node(shelf)
+            assert self.product.drawn(shelf) == {k: n for k, n in sharing.drawn.items() if n}
+            for channel in CHANNELS.values():
+                expected = sharing.promised(pool, channel)
+                assert self.product.promised(shelf, channel) == expected, channel
 
     @invariant()
     def every_group_can_promise_the_same(self) -> None:
