@@ -10,9 +10,8 @@ from tandem_inventory_availability.domain.availability_levels import Level, Leve
 URGENT = "urgent-availability"
 """All levels share this partition key: they wait for each other and for no position's changes.
 
-A relay takes the oldest rows of each partition in turn, so a position whose thousands of changes
-wait holds up its own partition only. What still shares the partition is one in `partitions` of the
-other aggregates.
+A position whose thousands of changes wait holds up its own partition only. What still shares this
+one is one in `partitions` of the other aggregates.
 """
 
 
