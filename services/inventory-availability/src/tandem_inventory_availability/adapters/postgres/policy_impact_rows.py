@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.adapters.postgres import position_reads
 from tandem_inventory_availability.adapters.postgres.position_reads import (
+    COLUMNS,
     LIVE_POSITION,
     to_live_position,
 )
@@ -25,7 +26,7 @@ CLAIMED_SKUS_MAX = 5_000
 SKUS_PER_PAGE = 200
 
 _TOUCHED = text(f"""
-    SELECT p.* FROM ({LIVE_POSITION}) AS p
+    SELECT {COLUMNS} FROM ({LIVE_POSITION}) AS p
     WHERE p.tenant = :tenant AND (p.sku, p.location) > (:after_sku, :after_location)
       AND (:any_sku OR p.sku = ANY(:skus))
       AND (:any_location OR p.location = ANY(:locations)) AND EXISTS (

@@ -11,6 +11,7 @@ from tandem_platform.database import Database
 
 from tandem_inventory_availability.adapters.postgres import integrity_rows, reservation_rows
 from tandem_inventory_availability.adapters.postgres.position_reads import (
+    COLUMNS,
     LIVE_POSITION,
     to_live_position,
 )
@@ -20,7 +21,7 @@ from tandem_inventory_availability.domain.stock_position import StockPosition
 Position = Sequence[str | int]
 
 _POSITIONS = text(f"""
-    SELECT p.* FROM ({LIVE_POSITION}) AS p
+    SELECT {COLUMNS} FROM ({LIVE_POSITION}) AS p
     WHERE p.tenant = :tenant AND (:sku = '' OR p.sku = :sku)
       AND (:location = '' OR p.location = :location)
       AND (p.sku COLLATE "C", p.location COLLATE "C") > (:after_sku, :after_location)
