@@ -1,8 +1,7 @@
-"""Who may report, what waits for somebody, and what sources are asked: on real Postgres."""
+"""Who may report, and what waits for somebody: on real Postgres."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,12 +12,10 @@ from tandem.inventory.v1 import signal_service_pb2 as api
 from tandem.inventory.v1 import source_service_pb2 as sources
 from tandem.inventory.v1 import stock_position_pb2 as wire
 from tandem_core.clock import FixedClock
-from tandem_core.ids import Uuid7Factory
-from tandem_inventory_availability.entrypoints.resync_loop import StreamWatch
 from tandem_platform.remote_error import RemoteError
 
+from .source_steps import put, replay, told
 from .stock_under_test import (
-    CAP,
     DC,
     DC2,
     SOURCE,
@@ -26,31 +23,12 @@ from .stock_under_test import (
     TEE,
     Running,
     at,
-    line,
     new_id,
     owner,
     running_stock,
 )
 
 Outcome = api.SignalResult
-Source = sources.StockSource
-GAP_WAIT = timedelta(seconds=30)
-
-
-def watch_of(stock: Running) -> StreamWatch:
-    return StreamWatch(stock.units, stock.clock, Uuid7Factory(stock.clock), gap_wait=GAP_WAIT)
-
-
-async def told(stock: Running, event: type) -> list[object]:
-    """Events of a type in the journal, oldest first."""
-    name = event.DESCRIPTOR.full_name  # type: ignore[attr-defined]  # a message type
-    rows = await stock.rows(f"SELECT payload FROM event_journal WHERE type = '{name}' ORDER BY id")
-    return [event.FromString(bytes(row[0])) for row in rows]  # type: ignore[attr-defined,call-overload]  # bytea
-
-
-async def put(stock: Running, *wanted: Source, **values: object) -> sources.PutSourcesResponse:
-    request = sources.PutSourcesRequest(request_id=new_id(), sources=wanted, **values)  # type: ignore[arg-type]  # by name
-    return await stock.sources.PutSources(request)
 
 
 async def test_a_source_nobody_registered_is_refused_by_name(
@@ -233,143 +211,6 @@ async def test_what_we_published_comes_back_as_an_echo(stock: Running) -> None:
     assert result.outcome == Outcome.OUTCOME_ECHO
     assert (await stock.position()).on_hand == 9
     assert (await stock.signal(sequence=3, delta=-1)).outcome == Outcome.OUTCOME_APPLIED
-
-
-async def test_an_epoch_begins_with_its_snapshot_and_the_old_one_is_over(stock: Running) -> None:
-    await stock.signal(sequence=1, snapshot=10)
-    await stock.signal(sequence=3, delta=4)
-    request = api.AdvanceEpochRequest(
-        request_id=new_id(), source=SOURCE, expected_epoch=0, reason="restored from a copy"
-    )
-    assert (await stock.signals.AdvanceEpoch(request)).epoch == 1
-    asked = await told(stock, events_pb2.StockResyncRequested)
-    assert [(e.snapshot, e.epoch, e.cause) for e in asked] == [(True, 1, "EPOCH")]  # type: ignore[attr-defined]  # the event
-    assert (await stock.signal(sequence=2, delta=9)).outcome == Outcome.OUTCOME_STALE_EPOCH
-    result = await stock.signal(sequence=2, delta=-1, epoch=1)
-    assert result.outcome == Outcome.OUTCOME_APPLIED_WITH_GAP
-    assert (await stock.signal(sequence=3, delta=2, epoch=1)).outcome == Outcome.OUTCOME_HELD_BACK
-    await stock.signal(sequence=1, snapshot=30, epoch=1)
-    position = await stock.position()
-    assert (position.on_hand, position.gap) == (31, False)
-    assert list((await replay(stock, dry_run=True)).differences) == []
-    assert await stock.differences() == []
-    request.request_id = new_id()
-    with pytest.raises(RemoteError) as refused:
-        await stock.signals.AdvanceEpoch(request)
-    assert refused.value.reason == "EPOCH_MOVED"
-
-
-async def state_of(stock: Running) -> api.GetStreamStateResponse:
-    return await stock.signals.GetStreamState(api.GetStreamStateRequest(source=SOURCE))
-
-
-async def test_a_gap_is_asked_for_after_a_while_then_a_snapshot_is_until_it_closes(
-    stock: Running,
-) -> None:
-    watch = watch_of(stock)
-    await stock.signal(sequence=1, snapshot=10)
-    await stock.signal(sequence=4, delta=3)
-    assert await watch.watch() == 0
-    state = await state_of(stock)
-    assert [(gap.first, gap.last) for gap in state.gaps] == [(2, 3)]
-    stream = state.stream
-    assert (stream.watermark, stream.highest_sequence, stream.gap_positions) == (1, 4, 1)
-    assert stream.held_signals == 1
-    asked: list[tuple[bool, int, int]] = []
-    for _ in range(4):
-        stock.clock.advance(3600)
-        await watch.watch()
-        events = await told(stock, events_pb2.StockResyncRequested)
-        asked = [(e.snapshot, e.first_sequence, e.last_sequence) for e in events]  # type: ignore[attr-defined]  # the event
-    assert asked == [(False, 2, 3)] * 3 + [(True, 0, 0)]
-    for sequence in (2, 3):
-        await stock.signal(sequence=sequence, delta=-1)
-    stock.clock.advance(3600)
-    await watch.watch()
-    assert list((await state_of(stock)).resync_requests) == []
-    assert len(await told(stock, events_pb2.StockResyncRequested)) == 4
-    assert (await stock.position()).on_hand == 11
-
-
-async def test_an_operator_asks_for_a_range(stock: Running) -> None:
-    await stock.signal(sequence=1, snapshot=10)
-    request = api.RequestResyncRequest(
-        request_id=new_id(),
-        source=SOURCE,
-        kind=api.RESYNC_KIND_REPLAY,
-        range=api.SequenceRange(first=2, last=9),
-        reason="a file was lost",
-    )
-    made = (await stock.signals.RequestResync(request)).resync_request
-    assert (made.range.first, made.range.last, made.cause) == (2, 9, "a file was lost")
-    open_ones = (await state_of(stock)).resync_requests
-    assert [item.id for item in open_ones] == [made.id]
-    request.request_id, request.range.last = new_id(), 1
-    with pytest.raises(RemoteError) as refused:
-        await stock.signals.RequestResync(request)
-    assert refused.value.reason == "VALIDATION_FAILED"
-    request.source = "wms/never"
-    request.request_id, request.range.last = new_id(), 9
-    with pytest.raises(RemoteError) as unknown:
-        await stock.signals.RequestResync(request)
-    assert unknown.value.reason == "NOT_FOUND"
-
-
-async def test_a_silent_source_is_told_once_and_so_is_its_return(stock: Running) -> None:
-    watch = watch_of(stock)
-    await stock.signal(sequence=1, snapshot=10)
-    stock.clock.advance(3601)
-    assert [await watch.watch() for _ in range(2)] == [1, 0]
-    assert (await state_of(stock)).stream.stale
-    await stock.signal(sequence=2, delta=-1)
-    assert not (await state_of(stock)).stream.stale
-    assert len(await told(stock, events_pb2.StockSourceStale)) == 1
-    assert len(await told(stock, events_pb2.StockSourceRecovered)) == 1
-    page = await stock.signals.ListStreams(api.ListStreamsRequest())
-    assert [s.source for s in page.streams] == [SOURCE]
-
-
-async def test_what_became_of_a_signal_can_be_asked(stock: Running) -> None:
-    await stock.signal(sequence=2, delta=4)
-    request = api.GetSignalOutcomeRequest(source=SOURCE, sequence=2)
-    found = (await stock.signals.GetSignalOutcome(request)).lines
-    assert [(i.outcome, i.held, i.quantity) for i in found] == [
-        (Outcome.OUTCOME_HELD_BACK, True, 4)
-    ]
-    await stock.signal(sequence=1, delta=1)
-    found = (await stock.signals.GetSignalOutcome(request)).lines
-    assert [item.held for item in found] == [False]
-
-
-async def replay(stock: Running, *, dry_run: bool) -> api.ReplaySignalsResponse:
-    request = api.ReplaySignalsRequest(request_id=new_id(), dry_run=dry_run)
-    return await stock.signals.ReplaySignals(request)
-
-
-async def test_a_replay_finds_and_mends_what_the_journal_does_not_say(stock: Running) -> None:
-    await stock.signal(sequence=1, snapshot=10)
-    await stock.signal(sequence=2, delta=-3)
-    await stock.signal(sequence=3, snapshot=6, sku=CAP)
-    clean = await replay(stock, dry_run=True)
-    assert (clean.checked_positions, list(clean.differences)) == (2, [])
-    await stock.execute(f"UPDATE stock_feed SET delta_sum = -5 WHERE sku = '{TEE}'")
-    found = (await replay(stock, dry_run=True)).differences
-    assert [(d.sku, d.booked, d.replayed) for d in found] == [(TEE, 5, 7)]
-    assert len((await replay(stock, dry_run=False)).differences) == 1
-    assert (await replay(stock, dry_run=True)).differences == []
-    assert (await stock.position()).on_hand == 9
-
-
-async def test_a_signal_racing_reservations_loses_no_update(stock: Running) -> None:
-    """Broken on purpose: without FOR UPDATE on positions claims and counts overwrite each other."""
-    await stock.signal(sequence=1, snapshot=100)
-    await asyncio.gather(
-        *(stock.reserve(line(TEE, 1)) for _ in range(40)),
-        *(stock.signal(sequence=n, delta=-1) for n in range(2, 32)),
-    )
-    position = await stock.position()
-    assert (position.on_hand, position.hard_reserved, position.available) == (70, 40, 30)
-    assert await stock.differences() == []
 
 
 async def test_a_database_from_before_the_registry_goes_on_and_can_be_said_better(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_inventory_availability.adapters.postgres.stock_rows import KEYS, key_columns
 from tandem_inventory_availability.domain.signal_book import SignalBook
-from tandem_inventory_availability.domain.signal_source import InstantRule
+from tandem_inventory_availability.domain.signal_source import InstantRule, Sequencing
 from tandem_inventory_availability.domain.stock_feed import Base, Change, Cover, FeedKey, StockFeed
 from tandem_inventory_availability.domain.stock_position import Bucket, StockKey
 from tandem_inventory_availability.domain.stock_signal import (
@@ -202,34 +202,36 @@ async def load_for_counts(
 
 
 def _counted(book: SignalBook, counts: Sequence[StockSignal]) -> list[dict[str, object]]:
-    """From where on the deltas of each feed of a counted state are needed."""
-    wanted: dict[FeedKey, tuple[int, StockSignal]] = {}
+    """From where on the deltas of each feed of a counted state are needed: by number, by time, or
+    by both when counts of one batch say so."""
+    numbers: dict[FeedKey, int] = {}
+    times: dict[FeedKey, datetime] = {}
     for signal in counts:
-        feeds = [FeedKey(signal.source, signal.key, signal.state)]
-        feeds += [feed.key for feed in book.others(signal)]
-        for key in feeds:
-            own = key.source == signal.source
-            number = signal.sequence if own else signal.covers.get(key.source.source, -1)
-            before = wanted.get(key)
-            if before is None or number < before[0]:
-                wanted[key] = (number, signal)
-    return [_from(book, key, number, counts) for key, (number, _) in wanted.items()]
+        own = FeedKey(signal.source, signal.key, signal.state)
+        stream = book.streams[signal.source]
+        # Without any order what comes later has not come yet: nothing before it is needed.
+        arrives = stream.source.sequencing is Sequencing.NONE
+        first = stream.received + 1 if arrives else signal.sequence
+        numbers[own] = min(numbers.get(own, first), first)
+        for feed in book.others(signal):
+            key, at = feed.key, signal.effective_at
+            number = signal.covers.get(key.source.source)
+            if number is None:
+                at -= timedelta(microseconds=book.skew(key.source))
+                times[key] = min(times.get(key, at), at)
+            else:
+                numbers[key] = min(numbers.get(key, number), number)
+    rows = [_from(key, number, None) for key, number in numbers.items()]
+    return rows + [_from(key, 0, since) for key, since in times.items()]
 
 
-def _from(
-    book: SignalBook, key: FeedKey, number: int, counts: Sequence[StockSignal]
-) -> dict[str, object]:
-    since = None
-    if number < 0:
-        stream = book.streams.get(key.source)
-        at = min(s.effective_at for s in counts if s.key == key.stock)
-        since = (at - stream.source.future_skew_max if stream else at).isoformat()
+def _from(key: FeedKey, number: int, since: datetime | None) -> dict[str, object]:
     return {
         **vars(key.stock),
         "source": key.source.source,
         "state": key.state.value,
         "sequence": number,
-        "since": since,
+        "since": since.isoformat() if since else None,
     }
 
 
