@@ -36,7 +36,7 @@ from tandem_inventory_availability.domain.stock_signal import SourceKey, StockSi
 VARIANCES_OF_EVENT_MAX = 1_000
 """More would not fit into one event."""
 LARGE_SIGNALS_MIN = 50
-# A plan made for any number of rows is one for a few; with hundreds it reads tables again and again.
+# A plan made for any number of rows is one for a few: with hundreds it reads tables many times.
 _PLAN_EACH = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
 
 
