@@ -50,9 +50,9 @@ class AgainstModel(RuleBasedStateMachine):
     """Every command goes to both; answers, figures and errors must be the same.
 
     Covers invariants 1 to 10, 12 and 13. Seen to fail with: `StockPosition.free` without
-    `unsettled`, `soft_live` with what expired, `live_of` finding nothing (own holds then stand in the way),
-    `lapsed` doing nothing, `ShipmentEvidence.evidence` giving every claim all units, positive
-    deltas after a gap applied at once, `Room.of` never short, the demand of earlier lines
+    `unsettled`, `soft_live` with what expired, `live_of` finding nothing (own holds then stand in
+    the way), `lapsed` doing nothing, `ShipmentEvidence.evidence` giving every claim all units,
+    positive deltas after a gap applied at once, `Room.of` never short, the demand of earlier lines
     forgotten, pins that do not ask for room, `AllocationPlan.lapsing` doing nothing, the first
     drawn units given back first, leases that draw nothing, parts worked out of the pool alone.
     """
