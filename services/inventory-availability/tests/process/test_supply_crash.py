@@ -70,6 +70,8 @@ async def test_a_crash_in_a_receipt_leaves_nothing_and_a_repeat_is_done_once(sui
     assert await suite.value(STATE) == before
     suite.process.start()
     await suite.catalogue()
+    # This channel has a connection of its own, which may still rest after its failures.
+    await channel.channel_ready()
     for _ in range(2):
         done = await supply.ReceiveSupply(receipt, timeout=10)
         assert done.supply_line.state == wire.SupplyLine.STATE_RECEIVED
