@@ -53,11 +53,8 @@ class ConflictDesk:
         return len(unseen) + len(cleared)
 
     async def _watch_groups(self) -> None:
-        found = await self._reads.claimed_groups(self._after)
-        self._after = START
+        found, self._after = await self._reads.suspect_groups(self._after)
         if found:
-            last = found[-1]
-            self._after = (last.tenant, last.sku, last.group)
             await self._do(WatchGroups(tuple(found)))
 
     async def _look_at(self, tenant: str, case_id: str) -> None:

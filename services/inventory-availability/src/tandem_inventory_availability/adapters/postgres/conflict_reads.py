@@ -58,7 +58,7 @@ _CLEAR = text("""
     WHERE open AND clear_since <= :before ORDER BY clear_since LIMIT :rows
 """)
 _GROUPS = text("""
-    SELECT tenant, sku, group_id FROM group_claim
+    SELECT tenant, sku, group_id, in_conflict FROM group_claim
     WHERE hard + soft > 0 AND (tenant, sku, group_id) > (:tenant, :sku, :group)
     ORDER BY tenant, sku, group_id LIMIT :rows
 """)
@@ -134,11 +134,26 @@ class ConflictReads:
         async with self._database.transaction() as connection:
             return [(x[0], x[1]) for x in await connection.execute(_CLEAR, arguments)]
 
-    async def claimed_groups(self, after: tuple[str, str, str]) -> list[GroupKey]:
-        """Groups with unpinned claims, after one."""
+    async def suspect_groups(
+        self, after: tuple[str, str, str]
+    ) -> tuple[list[GroupKey], tuple[str, str, str]]:
+        """Of the next groups with unpinned claims, those that are or were short; and where to go
+        on. Read without locks: holding all members still every second would stop their sales."""
         arguments = {"tenant": after[0], "sku": after[1], "group": after[2], "rows": GROUPS_MAX}
+        now = self._clock.now()
+        found: list[GroupKey] = []
+        last = ("", "", "")
         async with self._database.transaction() as connection:
-            return [GroupKey(*row) for row in await connection.execute(_GROUPS, arguments)]
+            rows = (await connection.execute(_GROUPS, arguments)).all()
+            for tenant in sorted({row[0] for row in rows}):
+                mine = [row for row in rows if row[0] == tenant]
+                book = await book_of(connection, tenant, sorted({row[1] for row in mine}), now)
+                room = Room(book, Demand(), floor=Floor.ZERO)
+                keys = [(GroupKey(*row[:3]), row[3]) for row in mine]
+                found += [key for key, flagged in keys if flagged or room.unclamped(key) < 0]
+        if len(rows) == GROUPS_MAX:
+            last = (rows[-1][0], rows[-1][1], rows[-1][2])
+        return found, last
 
     async def _claims(
         self, connection: AsyncConnection, scope: ConflictScope
