@@ -29,7 +29,7 @@ _PAGE = text("""
 """)
 _ALL = text("""
     SELECT channel, sku, content::text, version FROM publication_policy
-    WHERE tenant = :tenant AND sku IN ('', :sku)
+    WHERE tenant = :tenant AND (sku = '' OR sku = ANY(:skus))
 """)
 _TOLD = text("""
     SELECT sku, scope, channel, quantity, published_at, version FROM channel_publication
@@ -94,10 +94,10 @@ async def page(
 
 
 async def policies_for(
-    connection: AsyncConnection, tenant: str, sku: str
+    connection: AsyncConnection, tenant: str, skus: Sequence[str]
 ) -> list[PublicationPolicy]:
-    """Policies of all channels that may concern a SKU."""
-    rows = await connection.execute(_ALL, {"tenant": tenant, "sku": sku})
+    """Policies of all channels that may concern SKUs."""
+    rows = await connection.execute(_ALL, {"tenant": tenant, "skus": list(skus)})
     return [_policy(row) for row in rows]
 
 
