@@ -39,15 +39,17 @@ INCARNATION_CHECK_S = 5.0
 STOP_WAIT_S_MAX = 10.0
 
 # Per partition through its index: one condition over all of them would sort the whole backlog.
+# In turns, the first of each partition before the second of any: by id alone, a backlog of one would
+# hold up all others, urgent ones too.
 _UNPUBLISHED = text("""
     SELECT row.* FROM unnest(CAST(:parts AS smallint[])) AS mine (part)
     CROSS JOIN LATERAL (
         SELECT id, event_id, tenant, part, partition_key, agg_type, agg_id, agg_version, type,
-               payload, headers, occurred_at, publication
+               payload, headers, occurred_at, publication, row_number() OVER (ORDER BY id) AS turn
         FROM event_journal AS journal
         WHERE journal.part = mine.part AND published_at IS NULL
         ORDER BY id LIMIT :per_part) AS row
-    ORDER BY row.id LIMIT :rows
+    ORDER BY row.turn, row.id LIMIT :rows
 """)
 _MARK = text("""
     UPDATE event_journal AS journal SET published_at = clock_timestamp(), stream_seq = done.seq

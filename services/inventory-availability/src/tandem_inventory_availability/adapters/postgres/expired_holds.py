@@ -24,12 +24,13 @@ _EXPIRED = text("""
            COALESCE(jsonb_agg(l.pegs) FILTER (WHERE l.pegs IS NOT NULL), '[]')::text,
            COALESCE(jsonb_agg(jsonb_build_object('channel', r.channel, 'draws', l.draws))
                     FILTER (WHERE l.draws IS NOT NULL), '[]')::text
-    FROM reservation AS r, jsonb_to_recordset(r.lines)
+    FROM unnest(CAST(:tenants AS text[]), CAST(:skus AS text[])) AS k (tenant, sku)
+    JOIN reservation AS r ON r.tenant = k.tenant
+     AND r.lines @> jsonb_build_array(jsonb_build_object('sku', k.sku))
+    CROSS JOIN LATERAL jsonb_to_recordset(r.lines)
          AS l (sku text, location text, "group" text, quantity bigint, released bigint,
                shipped bigint, pegged bigint, backordered bigint, pegs jsonb, draws jsonb)
-    WHERE r.state = 'HELD' AND r.expires_at <= :now
-      AND (r.tenant, l.sku) IN (
-          SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:skus AS text[])))
+    WHERE r.state = 'HELD' AND r.expires_at <= :now AND l.sku = k.sku
     GROUP BY 1, 2, 3, 4
 """)
 
