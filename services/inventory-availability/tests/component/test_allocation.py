@@ -358,6 +358,7 @@ async def test_drops_are_published_at_once_and_raises_with_patience(stock: Runni
 
 
 async def test_two_publishers_tell_each_figure_once(stock: Running) -> None:
+    """Seen to fail without the lock on the SKU: six figures were told instead of two."""
     await stock.count(TEE, 10)
     await put_plan(stock, quota("web", 4), quota("store", 4))
     counts = await asyncio.gather(*(publisher(stock).publish() for _ in range(4)))
