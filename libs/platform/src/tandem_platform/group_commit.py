@@ -23,7 +23,7 @@ C = TypeVar("C")
 R = TypeVar("R")
 
 LINGER_MS_MAX = 40
-QUIET_S = 0.003
+QUIET_S = 0.006
 """A pause in which nobody came: the batch has all the company it will get."""
 
 Process = Callable[[Sequence[C]], Awaitable[Sequence[R | Exception]]]
