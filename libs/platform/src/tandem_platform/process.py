@@ -10,6 +10,7 @@ async def build(runtime: Runtime) -> ServiceParts:
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -95,6 +96,10 @@ class ServiceParts:
 
 Build = Callable[[Runtime], Awaitable[ServiceParts]]
 
+GC_NEW_OBJECTS = 20_000
+GC_YOUNG_ROUNDS = 20
+GC_MIDDLE_ROUNDS = 50
+
 
 def run_service(settings: ServiceSettings, build: Build) -> None:
     """Runs the service until SIGTERM or SIGINT; exits non-zero when it cannot start."""
@@ -104,10 +109,23 @@ def run_service(settings: ServiceSettings, build: Build) -> None:
     own = telemetry.setup(
         settings.service_name, replica=settings.replica, otlp_endpoint=settings.otlp_endpoint
     )
+    _calm_collector()
     try:
         uvloop.run(serve(settings, build))
     finally:
         own.shutdown()
+
+
+def _calm_collector() -> None:
+    """Looks for cycles less often, and not among what was loaded.
+
+    Contracts, SQL and modules are half a million objects that live as long as the process, and a
+    request makes hundreds. With Python's own thresholds a busy service walked over all of them
+    again and again: 2.1 k reservations a second in batches instead of 3.0 k.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_NEW_OBJECTS, GC_YOUNG_ROUNDS, GC_MIDDLE_ROUNDS)
 
 
 async def serve(

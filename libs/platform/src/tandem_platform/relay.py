@@ -39,8 +39,8 @@ INCARNATION_CHECK_S = 5.0
 STOP_WAIT_S_MAX = 10.0
 
 # Per partition through its index: one condition over all of them would sort the whole backlog.
-# In turns, the first of each partition before the second of any: by id alone, a backlog of one would
-# hold up all others, urgent ones too.
+# In turns, the first of each partition before the second of any: by id alone, a backlog of one
+# would hold up all others, urgent ones too.
 _UNPUBLISHED = text("""
     SELECT row.* FROM unnest(CAST(:parts AS smallint[])) AS mine (part)
     CROSS JOIN LATERAL (
