@@ -36,6 +36,7 @@ PER_CALL, CALLS_IN_FLIGHT = 500, 4
 SNAPSHOT_ROWS, SNAPSHOT_STORES = 2_000, 5
 PART_ROWS = 2_000
 LOOK_S, LOOKS_MAX = 0.05, 2_400
+# Stores of their own: where other sources moved stock, no row is one that changes nothing.
 CHANGED_OF = 20
 """In a snapshot one row in so many says something new."""
 
@@ -58,7 +59,7 @@ async def stock_up(channel: ServiceChannel) -> None:
         items = [catalog.Item(sku=sku) for sku in skus[start : start + 500]]
         await stub.PutItems(catalog.PutItemsRequest(request_id=new_id(), items=items))
     kind = catalog.Location.KIND_STORE
-    stores = [catalog.Location(id=f"S-{n}", kind=kind) for n in range(STORES)]
+    stores = [catalog.Location(id=f"S-{n}", kind=kind) for n in range(STORES + SNAPSHOT_STORES)]
     await stub.PutLocations(catalog.PutLocationsRequest(request_id=new_id(), locations=stores))
 
 
@@ -111,7 +112,7 @@ async def snapshot(channel: ServiceChannel, store: int, sequence: int, *, again:
     """Sends one store's snapshot and waits until it is applied; seconds from its closing on."""
     stub = SignalServiceStub(channel)
     header = api.SnapshotHeader(
-        source=f"counts/{store}", sequence=sequence, location=f"S-{store}",
+        source=f"counts/{store}", sequence=sequence, location=f"S-{STORES + store}",
         scope=api.SNAPSHOT_SCOPE_FULL_LOCATION, declared_rows=SNAPSHOT_ROWS, as_of_time=now(),
     )  # fmt: skip
     opened = await stub.OpenSnapshot(api.OpenSnapshotRequest(request_id=new_id(), header=header))
