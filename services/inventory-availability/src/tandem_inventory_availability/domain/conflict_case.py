@@ -22,6 +22,8 @@ class ConflictCause(StrEnum):
 
     DEFICIT = "DEFICIT"
     GROUP_SHORT = "GROUP_SHORT"
+    QUOTA_UNBACKED = "QUOTA_UNBACKED"
+    SUPPLY_LOST = "SUPPLY_LOST"
 
 
 class ConflictState(StrEnum):
@@ -38,6 +40,8 @@ class ConflictState(StrEnum):
     FAILED = "FAILED"
 
 
+UNSEEN = -1
+"""No deficit: what was worked out before counts no more."""
 CLOSED = frozenset({ConflictState.RESOLVED, ConflictState.AUTO_CLOSED})
 
 
@@ -85,7 +89,8 @@ class ConflictScope:
 
 @dataclass(frozen=True)
 class Victim:
-    """A claim, or the part of one, that has no unit behind it."""
+    """A claim, or the part of one, that has no unit behind it. ``waits_for`` is the supply line
+    that counts no more; empty for units of the shelf."""
 
     reservation_id: str
     line_id: str
@@ -94,11 +99,13 @@ class Victim:
     quantity: int
     soft: bool
     need_by: datetime | None = None
+    waits_for: str = ""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """A step that would help. ``deficit_after`` counts all steps before it as done."""
+    """A step that would help. ``deficit_after`` counts all steps before it as done. ``waits_for``
+    is the supply line whose waiting units it takes; empty for units of the shelf."""
 
     number: int
     kind: ResolutionKind
@@ -110,6 +117,7 @@ class Resolution:
     automatic: bool = False
     needs_approval: bool = False
     explanation: str = ""
+    waits_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,11 @@ class ConflictCase:
         left = tuple(item for item in self.resolutions if item.number != step.number)
         asked = step.kind is ResolutionKind.ASK_OPERATIONS
         state = ConflictState.ESCALATED if asked else ConflictState.PROPOSED
-        moved = replace(self, resolutions=left, state=state).with_deficit(deficit, now)
+        # Another cause may miss as many units still: the case is looked at anew for that one.
+        stays = step.quantity > 0 and deficit == self.seen_deficit
+        seen = UNSEEN if stays else self.seen_deficit
+        changed = replace(self, resolutions=left, state=state, seen_deficit=seen)
+        moved = changed.with_deficit(deficit, now)
         if deficit:
             return moved
         return replace(moved, state=ConflictState.RESOLVED, closed_at=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -40,36 +40,60 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Situation:
-    """Today's stock around a case: who claims it, who else has some, what is on its way."""
+    """Today's stock around a case: who claims it, who else has some, what is on its way.
+
+    ``lost`` are units waited for that will not come, by supply line, and ``unbacked`` quotas drawn
+    beyond what is behind them; each is empty unless it is what most units are missing for.
+    """
 
     now: datetime
     claims: Sequence[Reservation]
     elsewhere: Sequence[Elsewhere] = ()
     incoming: Sequence[Incoming] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
+    unbacked: frozenset[str] = frozenset()
 
 
-def victims_of(case: ConflictCase, claims: Iterable[Reservation]) -> tuple[Victim, ...]:
+def victims_of(case: ConflictCase, situation: Situation) -> tuple[Victim, ...]:
     """Claims in the order they give way, as far as units are missing: holds before orders, then the
-    newest first, so who ordered earlier keeps the promise. Shipped units are never victims."""
-    ordered = sorted(claims, key=lambda r: (r.soft, r.created_at, r.id), reverse=True)
+    newest first, so who ordered earlier keeps the promise. Shipped units are never victims.
+
+    They are those of the cause most units are missing for: who waits for lost supply, who drew of a
+    quota without backing, or who claims the place.
+    """
+    order = sorted(situation.claims, key=lambda r: (r.soft, r.created_at, r.id), reverse=True)
+    lost = dict(situation.lost)
     victims: list[Victim] = []
     left = case.deficit
-    for reservation in ordered:
+    for reservation in order:
         for line in reservation.lines:
-            units = min(left, _here(case, reservation, line))
-            if units > 0 and len(victims) < VICTIMS_MAX:
-                victims.append(_victim(reservation, line, units))
-                left -= units
+            for waits_for, here in _parts(case, situation, reservation, line):
+                units = min(left, here, lost.get(waits_for, here))
+                if units > 0 and len(victims) < VICTIMS_MAX:
+                    victims.append(_victim(reservation, line, units, waits_for))
+                    left -= units
+                    if waits_for:
+                        lost[waits_for] -= units
     return tuple(victims)
 
 
-def _here(case: ConflictCase, reservation: Reservation, line: ReservationLine) -> int:
+def _parts(
+    case: ConflictCase, situation: Situation, reservation: Reservation, line: ReservationLine
+) -> list[tuple[str, int]]:
+    """Units of a line that may be missing, with the supply line they wait for."""
     same = line.place(reservation.tenant) == case.scope.place
+    if situation.lost:
+        pegs = [x for x in line.pegs if same and x.supply_line_id in situation.lost]
+        return [(x.supply_line_id, x.quantity) for x in pegs]
     # What was promised below zero by consent is not missing.
-    return line.on_hand - line.backordered if same else 0
+    units = line.on_hand - line.backordered
+    if situation.unbacked:
+        drawn = [x.quantity for x in line.draws if x.quota_id in situation.unbacked]
+        return [("", min(units, sum(drawn)))] if line.sku == case.scope.sku else []
+    return [("", units)] if same else []
 
 
-def _victim(reservation: Reservation, line: ReservationLine, units: int) -> Victim:
+def _victim(reservation: Reservation, line: ReservationLine, units: int, waits_for: str) -> Victim:
     owner = f"{reservation.owner.type}/{reservation.owner.id}"
     return Victim(
         reservation.id,
@@ -79,6 +103,7 @@ def _victim(reservation: Reservation, line: ReservationLine, units: int) -> Vict
         units,
         reservation.soft,
         line.need_by,
+        waits_for,
     )
 
 
@@ -92,11 +117,13 @@ def propose(
     case: ConflictCase, situation: Situation, policy: ConflictPolicy
 ) -> tuple[tuple[Victim, ...], tuple[Resolution, ...]]:
     """Victims and steps, mildest first. Steps that take units away each count on those before."""
-    victims = victims_of(case, situation.claims)
+    victims = victims_of(case, situation)
     ladder = _Ladder(policy, case.deficit, {_name(v): v.quantity for v in victims})
     ladder.drop_holds(victims, situation)
-    at_location = bool(case.scope.location)
-    if at_location:
+    if situation.lost:
+        # What waits claims no shelf: it can only wait for other supply.
+        ladder.wait(victims, situation)
+    elif case.scope.location:
         ladder.repin(victims, situation)
         ladder.borrow(victims, situation)
         ladder.wait(victims, situation)
@@ -106,15 +133,15 @@ def propose(
     return victims, tuple(ladder.steps[:RESOLUTIONS_MAX])
 
 
-def _name(victim: Victim) -> tuple[str, str]:
-    return victim.reservation_id, victim.line_id
+def _name(victim: Victim) -> tuple[str, str, str]:
+    return victim.reservation_id, victim.line_id, victim.waits_for
 
 
 @dataclass
 class _Ladder:
     policy: ConflictPolicy
     left: int
-    open: dict[tuple[str, str], int]
+    open: dict[tuple[str, str, str], int]
     steps: list[Resolution] = field(default_factory=list)
 
     def drop_holds(self, victims: Sequence[Victim], situation: Situation) -> None:
@@ -192,6 +219,7 @@ class _Ladder:
                 target=target,
                 reservation_id=victim.reservation_id if victim else "",
                 line_id=victim.line_id if victim else "",
+                waits_for=victim.waits_for if victim else "",
                 automatic=kind in self.policy.automatic,
                 needs_approval=kind in self.policy.two_people,
                 explanation=told,

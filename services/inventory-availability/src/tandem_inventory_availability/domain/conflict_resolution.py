@@ -11,6 +11,7 @@ from tandem_inventory_availability.domain.conflict_case import (
     Resolution,
     ResolutionKind,
 )
+from tandem_inventory_availability.domain.conflict_deficit import worst
 from tandem_inventory_availability.domain.conflict_errors import ResolutionGone
 from tandem_inventory_availability.domain.errors import InsufficientStock, Short
 from tandem_inventory_availability.domain.reservation import LIVE, Reservation
@@ -19,6 +20,7 @@ from tandem_inventory_availability.domain.reservation_line import Peg, Reservati
 from tandem_inventory_availability.domain.room import Demand, Floor, Room
 from tandem_inventory_availability.domain.stock_book import StockBook
 from tandem_inventory_availability.domain.stock_position import StockKey
+from tandem_inventory_availability.domain.supplying import unpeg
 
 
 def act_on(book: StockBook, case: ConflictCase, step: Resolution) -> int:
@@ -34,20 +36,18 @@ def act_on(book: StockBook, case: ConflictCase, step: Resolution) -> int:
 
 def missing(book: StockBook, case: ConflictCase) -> int:
     """Units that are promised in the scope of a case and not there now."""
-    place = case.scope.place
-    if isinstance(place, StockKey):
-        return book.positions[place].deficit
-    return max(0, -Room(book, Demand(), floor=Floor.ZERO).unclamped(place))
+    return worst(book, case.scope.place).units
 
 
 def _release(book: StockBook, case: ConflictCase, step: Resolution) -> None:
     reservation, line = _claim(book, case, step)
-    # Units on hand and no others: those that wait for supply are not what is missing here.
-    fewer = replace(
-        line,
-        released=line.released + step.quantity,
-        draws=parted(line.draws, step.quantity)[0],
-    )
+    # The units that are missing and no others: on hand, or waiting for supply that is lost.
+    if step.waits_for:
+        waiting = unpeg(line, step.waits_for, step.quantity, short=False)
+        fewer = replace(waiting, released=line.released + step.quantity)
+    else:
+        draws, _ = parted(line.draws, step.quantity)
+        fewer = replace(line, released=line.released + step.quantity, draws=draws)
     lines = [fewer if x.key == line.key else x for x in reservation.lines]
     replaced(book, reservation, reservation.with_lines(lines), f"CONFLICT_{step.kind.value}")
 
@@ -88,11 +88,14 @@ def _peg(book: StockBook, case: ConflictCase, step: Resolution) -> None:
     supply = book.supply.get((case.scope.tenant, step.target))
     if supply is None or supply.left < step.quantity:
         raise ResolutionGone(case.id, step.number)
+    if step.waits_for:
+        freed = unpeg(line, step.waits_for, step.quantity, short=False)
+    else:
+        freed = replace(line, draws=parted(line.draws, step.quantity)[0])
     waiting = replace(
-        line,
-        pegged=line.pegged + step.quantity,
-        pegs=(*line.pegs, Peg(step.target, step.quantity)),
-        draws=parted(line.draws, step.quantity)[0],
+        freed,
+        pegged=freed.pegged + step.quantity,
+        pegs=(*freed.pegs, Peg(step.target, step.quantity)),
     )
     lines = [waiting if x.key == line.key else x for x in reservation.lines]
     replaced(book, reservation, reservation.with_lines(lines), "CONFLICT_PEG_TO_SUPPLY")
@@ -108,10 +111,20 @@ def _claim(
     if reservation is None or reservation.state not in LIVE:
         raise ResolutionGone(case.id, step.number)
     for line in reservation.lines:
-        here = line.line_id == step.line_id and line.place(case.scope.tenant) == case.scope.place
-        if here and line.on_hand - line.backordered >= step.quantity:
+        if line.line_id == step.line_id and _units(case, step, line) >= step.quantity:
             return reservation, line
     raise ResolutionGone(case.id, step.number)
+
+
+def _units(case: ConflictCase, step: Resolution, line: ReservationLine) -> int:
+    """Units of a line a step may work on; -1 when it is another place's line."""
+    if line.place(case.scope.tenant) != case.scope.place:
+        # A group's quotas are also drawn by units that were pinned to one of its members.
+        drawn = bool(case.scope.group) and line.sku == case.scope.sku and bool(line.draws)
+        return line.on_hand - line.backordered if drawn else -1
+    if step.waits_for:
+        return sum(x.quantity for x in line.pegs if x.supply_line_id == step.waits_for)
+    return line.on_hand - line.backordered
 
 
 # What is not here changes no stock: others act on the event that tells of it.

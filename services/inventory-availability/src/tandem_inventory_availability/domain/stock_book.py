@@ -125,7 +125,7 @@ class StockBook:
     lease_steps: list[LeaseStep] = field(default_factory=list)
     new_lease_reports: list[tuple[str, LeaseReport]] = field(default_factory=list)
     case_steps: list[CaseStep] = field(default_factory=list)
-    watched_groups: set[GroupKey] = field(default_factory=set)
+    watched: set[Place] = field(default_factory=set)
     changed_supply: set[tuple[str, str]] = field(default_factory=set)
     supply_steps: list[SupplyStep] = field(default_factory=list)
     steps: list[ReservationStep] = field(default_factory=list)

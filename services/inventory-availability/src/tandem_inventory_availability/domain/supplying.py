@@ -227,13 +227,15 @@ def _with_fewer_pegs(
     for line in reservation.lines:
         off = min(units, _units(line, supply.id))
         units -= off
-        lines.append(_unpeg(line, supply.id, off, short=short) if off else line)
+        lines.append(unpeg(line, supply.id, off, short=short) if off else line)
     return lines
 
 
-def _unpeg(
+def unpeg(
     line: ReservationLine, supply_line_id: str, units: int, *, short: bool
 ) -> ReservationLine:
+    """The line with that many units less waiting for a supply line; they claim the shelf then, or
+    are short."""
     pegs: list[Peg] = []
     left = units
     for peg in line.pegs:

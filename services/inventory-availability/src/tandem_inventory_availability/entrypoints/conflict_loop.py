@@ -1,5 +1,6 @@
 """The desk of conflict cases: finds victims and steps, does what policy lets happen by itself, and
-closes cases whose stock came back. Cases themselves are opened by the change that made them.
+closes cases whose stock came back. Cases of shelves are opened by the change that made them, those
+of groups, quotas and lost supply here.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from tandem_platform.structured_logs import get_logger
 from tandem_platform.unit_of_work import UnitOfWorkFactory
 
 from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
+from tandem_inventory_availability.adapters.postgres.conflict_suspects import Cursors
 from tandem_inventory_availability.adapters.stock_decision import Decision, carry_out
 from tandem_inventory_availability.application.apply_resolution import ApplyResolution
 from tandem_inventory_availability.application.close_cleared_conflicts import CloseClearedConflicts
 from tandem_inventory_availability.application.propose_resolutions import ProposeResolutions
-from tandem_inventory_availability.application.watch_groups import WatchGroups
+from tandem_inventory_availability.application.watch_places import WatchPlaces
 from tandem_inventory_availability.domain.conflict_case import ConflictCase, ConflictPolicy
 from tandem_inventory_availability.domain.conflict_desk import Decided
 
@@ -40,10 +42,11 @@ class ConflictDesk:
         self._clock = clock
         self._policy = policy
         self._after = START
+        self._cursors = Cursors()
 
     async def work(self) -> int:
         """One round; how many cases it looked at."""
-        await self._watch_groups()
+        await self._watch()
         cleared = await self._reads.clear(self._policy.grace, CASES_MAX)
         if cleared:
             await self._do(CloseClearedConflicts(tuple(cleared), self._policy.grace))
@@ -52,10 +55,12 @@ class ConflictDesk:
             await self._look_at(tenant, case_id)
         return len(unseen) + len(cleared)
 
-    async def _watch_groups(self) -> None:
-        found, self._after = await self._reads.suspect_groups(self._after)
+    async def _watch(self) -> None:
+        groups, self._after = await self._reads.suspect_groups(self._after)
+        others, self._cursors = await self._reads.suspects(self._cursors)
+        found = tuple(dict.fromkeys([*groups, *others]))
         if found:
-            await self._do(WatchGroups(tuple(found)))
+            await self._do(WatchPlaces(found))
 
     async def _look_at(self, tenant: str, case_id: str) -> None:
         case = await self._reads.case(tenant, case_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,14 +12,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tandem_core.clock import Clock
 from tandem_platform.database import Database
 
-from tandem_inventory_availability.adapters.postgres import reservation_rows, supply_rows
+from tandem_inventory_availability.adapters.postgres import (
+    conflict_suspects,
+    reservation_rows,
+    supply_rows,
+)
 from tandem_inventory_availability.adapters.postgres.allocation_reads import book_of
 from tandem_inventory_availability.adapters.postgres.conflict_rows import COLUMNS, to_case
-from tandem_inventory_availability.domain.conflict_case import ConflictCase, ConflictScope
+from tandem_inventory_availability.adapters.postgres.conflict_suspects import Cursors
+from tandem_inventory_availability.domain.conflict_case import (
+    ConflictCase,
+    ConflictCause,
+    ConflictScope,
+)
+from tandem_inventory_availability.domain.conflict_deficit import overdrawn, supply_lost, worst
 from tandem_inventory_availability.domain.conflict_ladder import Elsewhere, Incoming, Situation
 from tandem_inventory_availability.domain.policy_rules import LocationPolicy
 from tandem_inventory_availability.domain.reservation import Reservation
-from tandem_inventory_availability.domain.reservation_line import GroupKey
+from tandem_inventory_availability.domain.reservation_line import GroupKey, Place
 from tandem_inventory_availability.domain.room import Demand, Floor, Room
 from tandem_inventory_availability.domain.stock_book import StockBook
 from tandem_inventory_availability.domain.stock_position import StockKey
@@ -28,6 +38,7 @@ CLAIMS_MAX = 1000
 """Claims looked at for victims; a case with more of them shows the newest."""
 GROUPS_MAX = 200
 """Group claims looked at in one round."""
+_QUOTA, _LOST = ConflictCause.QUOTA_UNBACKED, ConflictCause.SUPPLY_LOST
 
 _ONE = text(f"SELECT {COLUMNS} FROM conflict_case WHERE tenant = :tenant AND id = :id")
 _PAGE = f"""
@@ -45,7 +56,8 @@ _PAGE_QUERY = text(_PAGE)
 _CLAIMS = text(f"""
     SELECT {reservation_rows.COLUMNS} FROM reservation
     WHERE tenant = :tenant AND state IN ('HELD', 'CONFIRMED')
-      AND lines @> jsonb_build_array(CAST(:line AS jsonb))
+      AND lines @> ANY (SELECT jsonb_build_array(line)
+                        FROM jsonb_array_elements(CAST(:lines AS jsonb)) AS line)
     ORDER BY created_at DESC LIMIT :rows
 """)
 _UNSEEN = text("""
@@ -110,18 +122,22 @@ class ConflictReads:
         """Today's stock around a case."""
         scope, now = case.scope, self._clock.now()
         async with self._database.transaction() as connection:
-            claims = await self._claims(connection, scope)
             book = await book_of(connection, scope.tenant, [scope.sku], now)
-            incoming = []
-            if scope.location:
-                shelf = StockKey(scope.tenant, scope.sku, scope.location)
-                lines = await supply_rows.open_lines(connection, scope.tenant, [scope.sku])
-                incoming = [
-                    Incoming(line.id, line.left, line.sellable_from)
-                    for line in sorted(lines, key=lambda line: (line.sellable_from, line.id))
-                    if line.key == shelf and line.left > 0
-                ]
-        return Situation(now, claims, _elsewhere(book, scope), incoming)
+            for line in await supply_rows.open_lines(connection, scope.tenant, [scope.sku]):
+                if line.key == scope.place:
+                    line.judged(book.policy(scope.tenant), now)
+                    book.supply[scope.tenant, line.id] = line
+            cause = _cause(book, case)
+            unbacked = overdrawn(book, scope.place) if cause is _QUOTA else {}
+            claims = await self._claims(connection, scope, unbacked)
+        return Situation(
+            now,
+            claims,
+            _elsewhere(book, scope),
+            _incoming(book),
+            lost=supply_lost(book, scope.place) if cause is _LOST else {},
+            unbacked=frozenset(unbacked),
+        )
 
     async def unseen(self, rows: int) -> list[tuple[str, str]]:
         """Open cases whose victims were worked out for another deficit, the oldest first."""
@@ -133,6 +149,14 @@ class ConflictReads:
         arguments = {"before": self._clock.now() - grace, "rows": rows}
         async with self._database.transaction() as connection:
             return [(x[0], x[1]) for x in await connection.execute(_CLEAR, arguments)]
+
+    async def suspects(self, cursors: Cursors) -> tuple[list[Place], Cursors]:
+        """Places to judge under locks: what their case says is not what is missing there."""
+        async with self._database.transaction() as connection:
+            found, cursors = await conflict_suspects.suspects(
+                connection, self._clock.now(), cursors
+            )
+        return [scope.place for scope in found], cursors
 
     async def suspect_groups(
         self, after: tuple[str, str, str]
@@ -156,14 +180,31 @@ class ConflictReads:
         return found, last
 
     async def _claims(
-        self, connection: AsyncConnection, scope: ConflictScope
+        self, connection: AsyncConnection, scope: ConflictScope, quotas: Collection[str]
     ) -> Sequence[Reservation]:
         place = "group" if scope.group else "location"
-        line = {"sku": scope.sku, place: scope.group or scope.location}
-        arguments = {"tenant": scope.tenant, "line": json.dumps(line)}
+        lines: list[dict[str, object]] = [{place: scope.group or scope.location}]
+        if quotas:
+            # Also units pinned to a member draw of the quotas of its group.
+            lines = [{"draws": [{"quota_id": name}]} for name in sorted(quotas)]
+        document = json.dumps([{"sku": scope.sku, **line} for line in lines])
+        arguments = {"tenant": scope.tenant, "lines": document}
         rows = await connection.execute(_CLAIMS, {**arguments, "rows": CLAIMS_MAX})
         found = [reservation_rows.to_reservation(row) for row in rows]
         return [r for r in found if not r.expired(self._clock.now())]
+
+
+def _cause(book: StockBook, case: ConflictCase) -> ConflictCause:
+    """What most units are missing for today; where nothing stands any more, why it was opened."""
+    place = case.scope.place
+    if isinstance(place, StockKey) and place not in book.positions:
+        return case.cause
+    return worst(book, place).cause
+
+
+def _incoming(book: StockBook) -> list[Incoming]:
+    lines = sorted(book.supply.values(), key=lambda line: (line.sellable_from, line.id))
+    return [Incoming(line.id, line.left, line.sellable_from) for line in lines if line.left > 0]
 
 
 def _elsewhere(book: StockBook, scope: ConflictScope) -> list[Elsewhere]:

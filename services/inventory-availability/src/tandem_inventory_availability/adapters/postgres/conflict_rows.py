@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tandem_inventory_availability.adapters.postgres import lease_rows
+from tandem_inventory_availability.adapters.postgres import (
+    allocation_rows,
+    expired_holds,
+    lease_rows,
+    supply_rows,
+)
 from tandem_inventory_availability.domain.conflict_case import (
     ConflictCase,
     ConflictCause,
@@ -23,6 +29,7 @@ from tandem_inventory_availability.domain.conflict_case import (
 from tandem_inventory_availability.domain.conflict_watch import suspects, watch
 from tandem_inventory_availability.domain.reservation_line import Place
 from tandem_inventory_availability.domain.stock_book import StockBook
+from tandem_inventory_availability.domain.stock_position import StockKey
 
 COLUMNS = """tenant, id::text, sku, location, group_id, state, deficit, break_at, content::text,
              clear_since, opened_at, closed_at, version"""
@@ -63,7 +70,10 @@ _SAVE = text("""
 async def note(connection: AsyncConnection, book: StockBook) -> None:
     """Opens, updates and clears cases for what the batch changed; costs no statement as long as
     there is as much as is promised."""
-    if any(book.positions[scope_key].leased for scope_key in book.changed) and suspects(book):
+    shelves = [
+        book.positions[key] for key in (*book.changed, *book.watched) if key in book.positions
+    ]
+    if any(shelf.leased for shelf in shelves) and suspects(book):
         # A lease that is over and not tidied yet is no promise any more.
         await lease_rows.load(connection, book, ())
     missing = suspects(book)
@@ -72,6 +82,24 @@ async def note(connection: AsyncConnection, book: StockBook) -> None:
     in_hand = {case.id for case in book.cases.values()}
     known = [case for case in await _open_of(connection, missing) if case.id not in in_hand]
     watch(book, missing, known)
+
+
+async def complete(connection: AsyncConnection, book: StockBook) -> None:
+    """Takes plans and supply of short shelves into a book that was opened without them: signals
+    need none of it, but what they change may be missing for other causes too."""
+    keys = [place for scope in suspects(book) if isinstance(place := scope.place, StockKey)]
+    if not keys:
+        return
+    part = StockBook(book.now, policies=book.policies)
+    part.positions = {key: replace(book.positions[key]) for key in keys}
+    await supply_rows.load(connection, part, ())
+    for tenant in sorted({key.tenant for key in keys}):
+        skus = sorted({key.sku for key in keys if key.tenant == tenant})
+        for plan in await allocation_rows.of_skus(connection, tenant, skus):
+            part.plans[plan.key] = plan
+    await expired_holds.load(connection, part)
+    book.supply |= part.supply
+    book.plans |= part.plans
 
 
 async def _open_of(

@@ -15,6 +15,7 @@ from tandem_platform.event_journal import event_from
 from tandem_platform.unit_of_work import UnitOfWork
 
 from tandem_inventory_availability.adapters.postgres import (
+    conflict_rows,
     expired_holds,
     reservation_rows,
     signal_row_writes,
@@ -93,6 +94,7 @@ class PostgresSignalTransaction:
         wanted = [(key, state, reason) for (key, state), reason in book.recounts.items()]
         for asked in await signal_row_writes.ask_for_counts(self._unit.connection, wanted, now):
             self.tell_count(asked, now)
+        await conflict_rows.complete(self._unit.connection, book.stock)
         await self._stock.store(book.stock)
 
     def tell_stream(self, stream: SourceStream, message: Message, now: datetime) -> None:

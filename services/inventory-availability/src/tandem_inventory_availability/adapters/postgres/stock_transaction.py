@@ -55,10 +55,11 @@ class PostgresStockTransaction:
     async def store(self, book: StockBook) -> None:
         """Writes the changes of commands."""
         connection = self._unit.connection
+        # First, for a case that opens or ends changes its position.
+        await conflict_rows.note(connection, book)
         positions = [book.positions[key] for key in book.changed]
         for position in positions:
             position.version += 1
-        await conflict_rows.note(connection, book)
         levels = [
             change
             for position in positions

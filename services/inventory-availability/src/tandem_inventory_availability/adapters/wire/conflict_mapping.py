@@ -45,6 +45,7 @@ def _victim(victim: Victim) -> wire.ConflictVictim:
         quantity=victim.quantity,
         need_by_time=to_time(victim.need_by) if victim.need_by else None,
         soft=victim.soft,
+        supply_line_id=victim.waits_for,
     )
 
 
