@@ -10,6 +10,7 @@ from tandem.inventory.v1 import config_service_pb2 as config
 from tandem.inventory.v1 import conflict_case_pb2 as wire
 from tandem.inventory.v1 import conflict_service_pb2 as api
 from tandem.inventory.v1 import reservation_service_pb2 as reservation_api
+from tandem.inventory.v1 import stock_ops_service_pb2 as ops
 from tandem.inventory.v1 import stock_policy_pb2 as policies
 from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads
 from tandem_inventory_availability.domain.conflict_case import ConflictPolicy, ResolutionKind
@@ -200,6 +201,31 @@ async def test_a_step_that_would_hurt_elsewhere_by_now_is_refused(stock: Running
     assert refused.value.reason == "INSUFFICIENT_STOCK"
     assert (await stock.available(location=DC2)) == 1
     await every_deficit_has_one_open_case(stock)
+
+
+async def test_a_recount_asks_the_location_to_count_and_the_case_notes_it(
+    stock: Running,
+) -> None:
+    """Seen to fail with the count requests left out of `stock_transaction.store`."""
+    await stock.signal(sequence=1, snapshot=3)
+    await stock.reserve(line(TEE, 3))
+    await stock.signal(sequence=2, delta=-2)
+    await desk(stock).work()
+    (case,) = await cases(stock)
+    assert not case.HasField("count_request_time")
+    noted = await apply(stock, case, Kind.KIND_RECOUNT)
+    assert noted.count_request_time == at(stock.clock.now())
+    listed = await stock.ops.ListCountRequests(ops.ListCountRequestsRequest(location=DC))
+    (asked,) = listed.count_requests
+    assert (asked.sku, asked.reason) == (TEE, f"conflict {case.id}")
+    events = await stock.rows("SELECT agg_id FROM event_journal WHERE agg_type = 'count_request'")
+    assert events == [(asked.id,)]
+    await stock.signal(sequence=3, delta=-1)
+    await desk(stock).work()
+    (case,) = await cases(stock)
+    assert (case.deficit_quantity, case.count_request_time) == (3, noted.count_request_time)
+    assert Kind.KIND_RECOUNT not in [step.kind for step in case.resolutions]
+    assert await stock.differences() == []
 
 
 async def test_cancelling_takes_two_people_and_happens_once(stock: Running) -> None:

@@ -123,7 +123,8 @@ class Resolution:
 @dataclass(frozen=True)
 class ConflictCase:
     """A case. ``seen_deficit`` is the one its victims and steps were worked out for; ``agreed``
-    says who agreed to which step; ``clear_since`` is set while nothing is missing any more."""
+    says who agreed to which step; ``clear_since`` is set while nothing is missing any more;
+    ``count_asked_at`` is when its shelf was first to be counted for it."""
 
     id: str
     scope: ConflictScope
@@ -140,6 +141,7 @@ class ConflictCase:
     seen_deficit: int = 0
     clear_since: datetime | None = None
     closed_at: datetime | None = None
+    count_asked_at: datetime | None = None
     version: int = 1
 
     @property
@@ -231,7 +233,11 @@ class ConflictCase:
         # Another cause may miss as many units still: the case is looked at anew for that one.
         stays = step.quantity > 0 and deficit == self.seen_deficit
         seen = UNSEEN if stays else self.seen_deficit
-        changed = replace(self, resolutions=left, state=state, seen_deficit=seen)
+        counting = step.kind is ResolutionKind.RECOUNT
+        asked_at = now if counting and not self.count_asked_at else self.count_asked_at
+        changed = replace(
+            self, resolutions=left, state=state, seen_deficit=seen, count_asked_at=asked_at
+        )
         moved = changed.with_deficit(deficit, now)
         if deficit:
             return moved

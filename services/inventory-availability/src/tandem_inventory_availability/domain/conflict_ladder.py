@@ -127,7 +127,8 @@ def propose(
         ladder.repin(victims, situation)
         ladder.borrow(victims, situation)
         ladder.wait(victims, situation)
-        ladder.ask(ResolutionKind.RECOUNT, case.scope.location, "the shelf may hold more")
+        if case.count_asked_at is None:
+            ladder.ask(ResolutionKind.RECOUNT, case.scope.location, "the shelf may hold more")
     ladder.ask(ResolutionKind.ASK_OPERATIONS, "", "people may know of stock nobody reported")
     ladder.let_down(victims)
     return victims, tuple(ladder.steps[:RESOLUTIONS_MAX])

@@ -127,11 +127,18 @@ def _units(case: ConflictCase, step: Resolution, line: ReservationLine) -> int:
     return line.on_hand - line.backordered
 
 
+def _recount(book: StockBook, case: ConflictCase, step: Resolution) -> None:
+    place = case.scope.place
+    if isinstance(place, StockKey):
+        book.ask_for_count(place, f"conflict {case.id}")
+
+
 # What is not here changes no stock: others act on the event that tells of it.
 _ACTS: Mapping[ResolutionKind, Callable[[StockBook, ConflictCase, Resolution], None]] = {
     ResolutionKind.DROP_HOLD: _release,
     ResolutionKind.REPIN: _repin,
     ResolutionKind.BORROW_SAFETY: _borrow,
     ResolutionKind.PEG_TO_SUPPLY: _peg,
+    ResolutionKind.RECOUNT: _recount,
     ResolutionKind.CANCEL: _release,
 }

@@ -126,6 +126,7 @@ class StockBook:
     new_lease_reports: list[tuple[str, LeaseReport]] = field(default_factory=list)
     case_steps: list[CaseStep] = field(default_factory=list)
     watched: set[Place] = field(default_factory=set)
+    recounts: dict[StockKey, str] = field(default_factory=dict)
     changed_supply: set[tuple[str, str]] = field(default_factory=set)
     supply_steps: list[SupplyStep] = field(default_factory=list)
     steps: list[ReservationStep] = field(default_factory=list)
@@ -223,6 +224,10 @@ class StockBook:
         self.cases[case.scope.tenant, case.id] = case
         self.case_steps.append(CaseStep(case, cause, note or CaseNote(), self.origin))
         return case
+
+    def ask_for_count(self, key: StockKey, reason: str) -> None:
+        """The units for sale at a position shall be counted, unless somebody was asked already."""
+        self.recounts.setdefault(key, reason)
 
     def change_group(self, key: GroupKey) -> GroupClaim:
         """The claims on a group that are about to change."""

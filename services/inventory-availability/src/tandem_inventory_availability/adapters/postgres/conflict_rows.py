@@ -164,6 +164,7 @@ def to_case(row: Sequence[Any]) -> ConflictCase:
         deficit_max=content["deficit_max"],
         seen_deficit=content["seen_deficit"],
         assignee=content["assignee"],
+        count_asked_at=_moment(content.get("count_asked_at")),
         agreed=tuple((item[0], item[1]) for item in content["agreed"]),
         victims=tuple(_victim(item) for item in content["victims"]),
         resolutions=tuple(
@@ -174,8 +175,11 @@ def to_case(row: Sequence[Any]) -> ConflictCase:
 
 
 def _victim(item: Mapping[str, Any]) -> Victim:
-    need_by = datetime.fromisoformat(item["need_by"]) if item["need_by"] else None
-    return Victim(**{**item, "need_by": need_by})
+    return Victim(**{**item, "need_by": _moment(item["need_by"])})
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
 
 
 def _row(case: ConflictCase) -> dict[str, object]:
@@ -195,6 +199,7 @@ def _row(case: ConflictCase) -> dict[str, object]:
             "deficit_max": case.deficit_max,
             "seen_deficit": case.seen_deficit,
             "assignee": case.assignee,
+            "count_asked_at": _time(case.count_asked_at),
             "agreed": case.agreed,
             "victims": [{**vars(v), "need_by": _time(v.need_by)} for v in case.victims],
             "resolutions": [vars(step) for step in case.resolutions],

@@ -21,6 +21,7 @@ from tandem_inventory_availability.adapters.postgres import (
     group_rows,
     lease_rows,
     reservation_rows,
+    signal_row_writes,
     stock_rows,
     supply_rows,
 )
@@ -28,6 +29,7 @@ from tandem_inventory_availability.adapters.wire import allocation_mapping, conf
 from tandem_inventory_availability.adapters.wire.level_mapping import URGENT, to_level_event
 from tandem_inventory_availability.adapters.wire.reservation_mapping import to_reservation
 from tandem_inventory_availability.adapters.wire.stock_mapping import (
+    to_bucket,
     to_ledger_entry,
     to_stock_position,
 )
@@ -37,7 +39,7 @@ from tandem_inventory_availability.domain.availability_levels import LevelChange
 from tandem_inventory_availability.domain.errors import InsufficientStock
 from tandem_inventory_availability.domain.reserving import MADE
 from tandem_inventory_availability.domain.stock_book import ReservationStep, StockBook
-from tandem_inventory_availability.domain.stock_position import StockPosition
+from tandem_inventory_availability.domain.stock_position import Bucket, StockPosition
 
 
 class PostgresStockTransaction:
@@ -85,10 +87,21 @@ class PostgresStockTransaction:
         told = (*allocation_mapping.events_of(book), *conflict_mapping.events_of(book))
         for message, aggregate, asked in told:
             self._record(message, aggregate, asked, book.now)
+        await self._ask_for_counts(book)
         for moved in book.supply_steps:
             aggregate = ("supply_line", moved.line.id, moved.line.version)
             asked = (moved.line.key.tenant, moved.origin)
             self._record(to_supply_event(moved), aggregate, asked, book.now)
+
+    async def _ask_for_counts(self, book: StockBook) -> None:
+        wanted = [(key, Bucket.SELLABLE, reason) for key, reason in sorted(book.recounts.items())]
+        asked = await signal_row_writes.ask_for_counts(self._unit.connection, wanted, book.now)
+        for tenant, request_id, sku, location, state, reason in asked:
+            message = events_pb2.StockCountRequested(
+                sku=sku, location=location, state=to_bucket(Bucket(state)), reason=reason
+            )
+            aggregate = ("count_request", request_id, 1)
+            self._record(message, aggregate, (tenant, book.origin), book.now)
 
     async def offer_alternatives(self, refused: Sequence[InsufficientStock], now: datetime) -> None:
         """One query for all shortages of the batch."""

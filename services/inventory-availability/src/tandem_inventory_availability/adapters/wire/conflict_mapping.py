@@ -33,6 +33,7 @@ def to_conflict(case: ConflictCase) -> wire.ConflictCase:
         close_time=to_time(case.closed_at) if case.closed_at else None,
         version=case.version,
         channels=case.channels,
+        count_request_time=to_time(case.count_asked_at) if case.count_asked_at else None,
     )
 
 
