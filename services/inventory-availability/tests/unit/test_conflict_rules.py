@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from tandem_core.errors import DomainError
 from tandem_inventory_availability.domain.catalogue import LocationKind
 from tandem_inventory_availability.domain.conflict_case import (
+    UNSEEN,
     ConflictCase,
+    ConflictCause,
     ConflictPolicy,
     ConflictScope,
     ConflictState,
     Resolution,
     ResolutionKind,
 )
+from tandem_inventory_availability.domain.conflict_deficit import supply_lost, worst
 from tandem_inventory_availability.domain.conflict_desk import (
     Decided,
     apply_resolution,
@@ -37,7 +40,7 @@ from tandem_inventory_availability.domain.reservation import (
     Reservation,
     ReservationState,
 )
-from tandem_inventory_availability.domain.reservation_line import ReservationLine
+from tandem_inventory_availability.domain.reservation_line import Peg, ReservationLine
 from tandem_inventory_availability.domain.reserving import reserve
 from tandem_inventory_availability.domain.room import Demand, Floor, Room
 from tandem_inventory_availability.domain.stock_book import StockBook
@@ -300,3 +303,42 @@ def test_two_people_must_be_two() -> None:
         waiting.agreed_by(step, "ann")
     assert waiting.agreed_by(step, "bob") is None
     assert waiting.approvers(step, "bob") == ("ann", "bob")
+
+
+def waiting_for(book: StockBook, name: str, supply: str, units: int) -> None:
+    claim(book, name, A, units)
+    made = book.reservations["t", name]
+    line = replace(made.lines[0], pegged=units, pegs=(Peg(supply, units),))
+    book.positions[A].hard -= units
+    book.reservations["t", name] = replace(made, lines=(line,))
+    book.supply["t", supply].pegged += units
+
+
+def test_a_cause_that_outlasts_a_step_is_looked_at_anew() -> None:
+    """As much is missing as before, so nothing else would tell that other units are."""
+    book = stocked(8, 2, 0)
+    book.supply["t", "PO-1"] = SupplyLine("PO-1", A, SupplyKind.PURCHASE_ORDER, 2, NOW)
+    claim(book, "order", A, 4)
+    waiting_for(book, "later", "PO-1", 2)
+    book.supply["t", "PO-1"].trust = 0
+    case_id = short_case(book, 6)
+    assert book.cases[case_id].cause is ConflictCause.DEFICIT
+    assert worst(book, A) == (ConflictCause.DEFICIT, 2)
+    step = look_at(book, case_id, situation(book), FREE_HAND).resolutions[0]
+    assert (step.kind, step.quantity) == (ResolutionKind.REPIN, 2)
+    case = apply_resolution(book, case_id, step, ANYBODY)
+    assert worst(book, A) == (ConflictCause.SUPPLY_LOST, 2)
+    assert (case.open, case.deficit, case.seen_deficit) == (True, 2, UNSEEN)
+    again = replace(situation(book), lost=supply_lost(book, A))
+    case = look_at(book, case_id, again, FREE_HAND)
+    assert [(v.reservation_id, v.waits_for, v.quantity) for v in case.victims] == [
+        ("later", "PO-1", 2)
+    ]
+    gone = next(step for step in case.resolutions if step.kind is ResolutionKind.CANCEL)
+    case = apply_resolution(book, case_id, gone, ANYBODY)
+    assert (case.state, case.cause) == (ConflictState.RESOLVED, ConflictCause.DEFICIT)
+    assert (book.supply["t", "PO-1"].pegged, book.reservations["t", "later"].lines[0].open) == (
+        0,
+        0,
+    )
+    assert book.positions[A].deficit == 0
