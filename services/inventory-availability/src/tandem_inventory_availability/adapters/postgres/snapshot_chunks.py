@@ -28,9 +28,9 @@ from tandem_inventory_availability.domain.stock_position import Bucket
 from tandem_inventory_availability.domain.stock_signal import StockSignal
 from tandem_inventory_availability.domain.taking_signals import take_all
 
-SAME_ROWS_MAX = 500
+SAME_ROWS_MAX = 300
 """Rows of one transaction that looks for those that change nothing."""
-CHANGED_ROWS_MAX = 50
+CHANGED_ROWS_MAX = 25
 """Rows of one transaction that changes figures."""
 
 _NEXT = text(f"""
