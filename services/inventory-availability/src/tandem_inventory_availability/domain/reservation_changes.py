@@ -4,7 +4,7 @@ pinned to locations, given to another owner.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -24,6 +24,7 @@ from tandem_inventory_availability.domain.reservation import (
     OwnerKey,
     Reservation,
     ReservationState,
+    summed,
 )
 from tandem_inventory_availability.domain.reservation_line import (
     GroupKey,
@@ -146,7 +147,13 @@ def amend(
     for place, quantity in reservation.claimed().items():
         demand.add(place, less.claimed()[place] - quantity)
     drawing.give(reservation, fewer)
-    _check_room(book, reservation, _sums(reservation, more), Floor.SAFETY, demand.copy())
+    _check_room(
+        book,
+        reservation,
+        summed((x.place(tenant), x.on_hand) for x in more),
+        Floor.SAFETY,
+        demand.copy(),
+    )
     more = [_drawn(line, reservation, drawing, demand) for line in more]
     amended = replace(
         reservation.with_lines(_merged(less.lines, more)), version=reservation.version + 1
@@ -245,14 +252,6 @@ def _drawn(
     draws = drawing.take(place, quantity, demand)
     demand.add(place, line.on_hand)
     return replace(line, draws=kept + draws)
-
-
-def _sums(reservation: Reservation, lines: Iterable[ReservationLine]) -> dict[Place, int]:
-    sums: dict[Place, int] = {}
-    for line in lines:
-        place = line.place(reservation.tenant)
-        sums[place] = sums.get(place, 0) + line.on_hand
-    return sums
 
 
 def _check_room(

@@ -20,7 +20,7 @@ from tandem_inventory_availability.domain.errors import (
     PositionMoved,
     Short,
 )
-from tandem_inventory_availability.domain.reservation import Reservation
+from tandem_inventory_availability.domain.reservation import Reservation, summed
 from tandem_inventory_availability.domain.reservation_line import (
     GroupKey,
     Peg,
@@ -28,7 +28,6 @@ from tandem_inventory_availability.domain.reservation_line import (
     ReservationLine,
 )
 from tandem_inventory_availability.domain.room import Demand, Room
-from tandem_inventory_availability.domain.shipping import settle as settle
 from tandem_inventory_availability.domain.stock_book import StockBook
 from tandem_inventory_availability.domain.stock_position import StockKey
 from tandem_inventory_availability.domain.supply_line import peg
@@ -198,10 +197,7 @@ class _Taking:
         """The places where the lines together ask for more than there is room."""
         shorts = []
         demand = self.demand.copy()
-        sums: dict[Place, int] = {}
-        for part in parts:
-            place = part.place(self.wanted.tenant)
-            sums[place] = sums.get(place, 0) + part.quantity
+        sums = summed((part.place(self.wanted.tenant), part.quantity) for part in parts)
         for place, quantity in sums.items():
             room = Room(self.book, demand, self.wanted.mode).of(place)
             if quantity > room:
