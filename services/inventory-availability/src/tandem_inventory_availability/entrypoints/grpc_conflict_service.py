@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from google.protobuf.message import Message
 from tandem.inventory.v1 import conflict_service_pb2 as api
 from tandem.inventory.v1 import conflict_service_pb2_grpc
 from tandem_core.clock import Clock
@@ -13,7 +14,7 @@ from tandem_platform.pagination import PageTokens, page_size
 from tandem_platform.request_context import current_caller
 
 from tandem_inventory_availability.adapters.postgres.conflict_reads import ConflictReads, Page
-from tandem_inventory_availability.adapters.stock_decision import effect
+from tandem_inventory_availability.adapters.stock_decision import Decision, effect
 from tandem_inventory_availability.adapters.stock_writes import carrier
 from tandem_inventory_availability.adapters.wire.conflict_mapping import to_conflict
 from tandem_inventory_availability.application.apply_resolution import ApplyResolution
@@ -24,6 +25,8 @@ from tandem_inventory_availability.domain.conflict_case import ConflictCase, Con
 from tandem_inventory_availability.domain.conflict_desk import Decided
 
 FIRST = -(2**62)
+
+TResponse = TypeVar("TResponse", bound=Message)
 
 
 class ConflictService(conflict_service_pb2_grpc.ConflictServiceServicer):
@@ -82,14 +85,7 @@ class ConflictService(conflict_service_pb2_grpc.ConflictServiceServicer):
             policy=self._policy,
             origin=carrier(),
         )
-        return await self._writes.run(
-            request,
-            effect(
-                self._clock,
-                command,
-                lambda x: api.ProposeResolutionsResponse(conflict=to_conflict(x)),
-            ),
-        )
+        return await self._carried_out(request, command, api.ProposeResolutionsResponse)
 
     async def ApplyResolution(
         self, request: api.ApplyResolutionRequest, context: Any
@@ -104,14 +100,7 @@ class ConflictService(conflict_service_pb2_grpc.ConflictServiceServicer):
             expected_version=request.expected_version,
             origin=carrier(),
         )
-        return await self._writes.run(
-            request,
-            effect(
-                self._clock,
-                command,
-                lambda x: api.ApplyResolutionResponse(conflict=to_conflict(x)),
-            ),
-        )
+        return await self._carried_out(request, command, api.ApplyResolutionResponse)
 
     async def AssignConflict(
         self, request: api.AssignConflictRequest, context: Any
@@ -119,14 +108,7 @@ class ConflictService(conflict_service_pb2_grpc.ConflictServiceServicer):
         """Somebody looks after it."""
         tenant = current_caller().tenant
         command = AssignConflict(tenant, request.conflict_id, request.assignee, carrier())
-        return await self._writes.run(
-            request,
-            effect(
-                self._clock,
-                command,
-                lambda x: api.AssignConflictResponse(conflict=to_conflict(x)),
-            ),
-        )
+        return await self._carried_out(request, command, api.AssignConflictResponse)
 
     async def EscalateConflict(
         self, request: api.EscalateConflictRequest, context: Any
@@ -134,14 +116,14 @@ class ConflictService(conflict_service_pb2_grpc.ConflictServiceServicer):
         """Hands it up."""
         tenant = current_caller().tenant
         command = EscalateConflict(tenant, request.conflict_id, request.reason, carrier())
-        return await self._writes.run(
-            request,
-            effect(
-                self._clock,
-                command,
-                lambda x: api.EscalateConflictResponse(conflict=to_conflict(x)),
-            ),
-        )
+        return await self._carried_out(request, command, api.EscalateConflictResponse)
+
+    async def _carried_out(
+        self, request: Message, command: Decision[ConflictCase], response: type[TResponse]
+    ) -> TResponse:
+        """The case after a command, as the response of its rpc; all of them have this shape."""
+        answer = effect(self._clock, command, lambda x: response(conflict=to_conflict(x)))
+        return await self._writes.run(request, answer)
 
     async def _case(self, case_id: str) -> ConflictCase:
         found = await self._reads.case(current_caller().tenant, case_id)
