@@ -7,7 +7,11 @@ DomainError
 ├── FinanceFactInvalid     FINANCE_FACT_INVALID     a fact the rule needs is not there
 ├── UnsupportedEnum        UNSUPPORTED_ENUM         a value newer than this service
 ├── PayloadUnreadable      PAYLOAD_UNREADABLE       an event that is not what it says
-└── JournalUnbalanced      JOURNAL_UNBALANCED       lines that do not add up; never written
+├── JournalUnbalanced      JOURNAL_UNBALANCED       lines that do not add up; never written
+├── SelfApproval           SELF_APPROVAL            maker and checker are one
+├── RoundingExcess         ROUNDING_EXCESS          a residual above what may be rounded away
+├── ReversalRefused        REVERSAL_REFUSED         reversed before, or its goods are gone
+└── RateMissing            RATE_MISSING             no rate between two currencies on a day
 """
 
 from __future__ import annotations
@@ -77,3 +81,41 @@ class PayloadUnreadable(DomainError):
 
     reason: ClassVar[str] = "PAYLOAD_UNREADABLE"
     event_type: str
+
+
+@dataclass(eq=False)
+class SelfApproval(DomainError):
+    """Who proposed a thing may not approve it."""
+
+    reason: ClassVar[str] = "SELF_APPROVAL"
+    what: str
+    subject: str
+
+
+@dataclass(eq=False)
+class RoundingExcess(DomainError):
+    """A residual above the cap of the rule; nothing was posted."""
+
+    reason: ClassVar[str] = "ROUNDING_EXCESS"
+    rule: str
+    residual_minor: int
+    cap_minor: int
+
+
+@dataclass(eq=False)
+class ReversalRefused(DomainError):
+    """A journal that cannot be undone."""
+
+    reason: ClassVar[str] = "REVERSAL_REFUSED"
+    journal_id: str
+    detail: str
+
+
+@dataclass(eq=False)
+class RateMissing(DomainError):
+    """No sealed rate is known."""
+
+    reason: ClassVar[str] = "RATE_MISSING"
+    from_currency: str
+    to_currency: str
+    date: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from tandem_core.ids import deterministic_id
 
+from tandem_finance_posting.domain.approval import Approval
 from tandem_finance_posting.domain.errors import FinanceFactInvalid, JournalUnbalanced
 from tandem_finance_posting.domain.expression import Facts
 from tandem_finance_posting.domain.finance_event import FinanceEvent
@@ -19,18 +21,29 @@ AMOUNT_MINOR_MAX = 10**15
 
 @dataclass(frozen=True)
 class JournalLine:
-    """One line; ``amount`` is positive, in minor units of the journal's currency."""
+    """One line. ``amount`` is in minor units of ``currency_code`` (empty: the journal's),
+    ``functional`` in those of the entity's own currency; neither is negative, one is positive: a
+    line that books a rate difference has only the latter."""
 
     role: str
     side: Side
     amount: int
     dimensions: Mapping[str, str]
     rule_line: str
+    functional: int = -1
+    currency_code: str = ""
+
+    def __post_init__(self) -> None:
+        if self.functional < 0:
+            object.__setattr__(self, "functional", self.amount)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A balanced set of lines. ``id`` follows from event key, book, purpose and generation."""
+    """A balanced set of lines. ``id`` follows from event key, book, purpose and generation.
+
+    ``event.original_date`` is when it happened, ``accounting_date`` the day it counts in the books.
+    """
 
     id: str
     event: FinanceEvent
@@ -38,11 +51,23 @@ class Journal:
     rule_set: str
     rule_id: str
     lines: tuple[JournalLine, ...]
+    legal_entity: str
+    accounting_date: date
+    functional_currency_code: str
     book: str = BOOK
     generation: int = 1
+    link_id: str = ""
+    """Joins the journals of one business fact: both entities of a sale between them, a reversal
+    with what replaces it."""
+    reverses: str = ""
+    """Id of the journal it mirrors."""
+    late_reason: str = ""
+    """Why it counts on another day than it happened; empty when it does not."""
+    approvals: tuple[Approval, ...] = ()
+    """Who proposed and who approved it; empty for one made by a rule alone."""
 
     def balance(self, role: str) -> int:
-        """Debits less credits of one role."""
+        """Debits less credits of one role, in the currency of the event."""
         return sum(x.amount * x.side.sign for x in self.lines if x.role == role)
 
 
@@ -71,6 +96,9 @@ def make_journal(event: FinanceEvent, facts: Facts, rules: RuleSet) -> Journal |
         rule_set=rules.label,
         rule_id=rule.id,
         lines=lines,
+        legal_entity=event.legal_entity,
+        accounting_date=event.original_date,
+        functional_currency_code=event.currency_code,
     )
 
 

@@ -15,7 +15,7 @@ Position = Sequence[str | int] | None
 _COLUMNS = """
     id::text, sequence, legal_entity, book, event_key, event_type, purpose, generation,
     original_date, accounting_date, recorded_at, rule_set, rule_id, order_id, currency_code,
-    trace_id
+    trace_id, link_id, reverses_journal_id::text, functional_currency_code, late_reason, approvals
 """
 _LIST = text(f"""
     SELECT {_COLUMNS} FROM journal
@@ -27,7 +27,8 @@ _LIST = text(f"""
 """)
 _ONE = text(f"SELECT {_COLUMNS} FROM journal WHERE tenant = :tenant AND id = CAST(:id AS uuid)")
 _LINES = text("""
-    SELECT journal_id::text, number, role, side, amount_minor, currency_code, dimensions, rule_line
+    SELECT journal_id::text, number, role, side, amount_minor, currency_code, dimensions, rule_line,
+           functional_minor
     FROM journal_line WHERE tenant = :tenant AND journal_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY journal_id, number
 """)

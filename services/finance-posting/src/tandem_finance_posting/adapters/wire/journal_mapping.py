@@ -39,33 +39,43 @@ def to_journal(item: Numbered, recorded_at: datetime) -> wire.Journal:
     return wire.Journal(
         id=journal.id,
         sequence=item.sequence,
-        legal_entity=event.legal_entity,
+        legal_entity=journal.legal_entity,
         book=journal.book,
         event_key=event.key,
         event_type=event.type,
         purpose=journal.purpose,
         generation=journal.generation,
         original_date=event.original_date.isoformat(),
-        accounting_date=event.original_date.isoformat(),
+        accounting_date=journal.accounting_date.isoformat(),
         record_time=to_time(recorded_at),
         rule_set=journal.rule_set,
         rule_id=journal.rule_id,
         order_id=event.order_id,
         lines=[
-            to_line(number, line, event.currency_code)
-            for number, line in enumerate(journal.lines, start=1)
+            to_line(number, line, journal) for number, line in enumerate(journal.lines, start=1)
         ],
         trace_id=item.trace_id,
+        reverses_journal_id=journal.reverses,
+        link_id=journal.link_id,
+        late_reason=journal.late_reason,
+        approvals=[
+            wire.JournalApproval(subject=a.subject, approve_time=to_time(a.at), reason=a.reason)
+            for a in journal.approvals
+        ],
     )
 
 
-def to_line(number: int, line: JournalLine, currency_code: str) -> wire.JournalLine:
-    """One line."""
+def to_line(number: int, line: JournalLine, journal: Journal) -> wire.JournalLine:
+    """One line of a journal."""
+    currency = line.currency_code or journal.event.currency_code
     return wire.JournalLine(
         number=number,
         role=line.role,
         side=wire.JournalLine.Side.Value(f"SIDE_{line.side.value}"),
-        amount=Money(currency_code=currency_code, minor_units=line.amount),
+        amount=Money(currency_code=currency, minor_units=line.amount),
+        functional_amount=Money(
+            currency_code=journal.functional_currency_code, minor_units=line.functional
+        ),
         dimensions=line.dimensions,
         rule_line=line.rule_line,
     )

@@ -30,17 +30,31 @@ def journal_from_row(row: JournalRow) -> wire.Journal:
         rule_set=journal["rule_set"],
         rule_id=journal["rule_id"],
         order_id=journal["order_id"],
-        lines=[_line(line) for line in row.lines],
+        lines=[_line(line, journal["functional_currency_code"]) for line in row.lines],
         trace_id=journal["trace_id"],
+        reverses_journal_id=journal["reverses_journal_id"] or "",
+        link_id=journal["link_id"],
+        late_reason=journal["late_reason"],
+        approvals=[
+            wire.JournalApproval(
+                subject=approval["subject"],
+                approve_time=to_time(datetime.fromisoformat(approval["at"])),
+                reason=approval["reason"],
+            )
+            for approval in journal["approvals"]
+        ],
     )
 
 
-def _line(line: RowMapping) -> wire.JournalLine:
+def _line(line: RowMapping, functional_currency_code: str) -> wire.JournalLine:
     return wire.JournalLine(
         number=line["number"],
         role=line["role"],
         side=wire.JournalLine.Side.Value(f"SIDE_{line['side']}"),
         amount=Money(currency_code=line["currency_code"], minor_units=line["amount_minor"]),
+        functional_amount=Money(
+            currency_code=functional_currency_code, minor_units=line["functional_minor"]
+        ),
         dimensions=line["dimensions"],
         rule_line=line["rule_line"],
     )

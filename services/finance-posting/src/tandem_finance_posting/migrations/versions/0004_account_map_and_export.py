@@ -1,0 +1,8 @@
+"""Account map and export batches."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
