@@ -116,13 +116,22 @@ async def test_two_dispatchers_never_both_complete_a_command(
     # Leases so short that both carry out the same commands.
     monkeypatch.setattr(saga_commands, "LEASE_SECONDS", 0)
     errands = Errands(sagas)
+    begun: Counter[str] = Counter()
+    twice = asyncio.Event()
 
-    async def slowly(envelope: CommandEnvelope) -> None:
-        await asyncio.sleep(0.05)
+    async def once_both_have_one(envelope: CommandEnvelope) -> None:
+        begun[envelope.id] += 1
+        if begun[envelope.id] == 2:
+            twice.set()
+        async with asyncio.timeout(20):
+            await twice.wait()
         await errands.execute(envelope)
 
     await ask(sagas, clock, 10)
-    async with dispatching(sagas, slowly, "r-1"), dispatching(sagas, slowly, "r-2"):
+    async with (
+        dispatching(sagas, once_both_have_one, "r-1"),
+        dispatching(sagas, once_both_have_one, "r-2"),
+    ):
         await eventually(lambda: errands.done(10))
         await eventually(lambda: _none_pending(sagas))
     assert sum(errands.calls.values()) > 10
