@@ -11,7 +11,12 @@ DomainError
 ├── SelfApproval           SELF_APPROVAL            maker and checker are one
 ├── RoundingExcess         ROUNDING_EXCESS          a residual above what may be rounded away
 ├── ReversalRefused        REVERSAL_REFUSED         reversed before, or its goods are gone
-└── RateMissing            RATE_MISSING             no rate between two currencies on a day
+├── RateMissing            RATE_MISSING             no rate between two currencies on a day
+├── PeriodDefinitionInvalid PERIOD_DEFINITION_INVALID days left out, held twice, or a name twice
+├── PeriodMoveRefused      PERIOD_MOVE_REFUSED      a period's state does not allow the step
+├── PeriodShut             PERIOD_SHUT              a day whose period takes no such journal
+├── CloseBlocked           CLOSE_BLOCKED            a period that is not ready to be closed
+└── SourceSequenceConflict SOURCE_SEQUENCE_CONFLICT a count below a number seen, or another count
 """
 
 from __future__ import annotations
@@ -119,3 +124,51 @@ class RateMissing(DomainError):
     from_currency: str
     to_currency: str
     date: str
+
+
+@dataclass(eq=False)
+class PeriodDefinitionInvalid(DomainError):
+    """A defined period leaves days out, holds days of another, or has its name."""
+
+    reason: ClassVar[str] = "PERIOD_DEFINITION_INVALID"
+    period: str
+    detail: str
+
+
+@dataclass(eq=False)
+class PeriodMoveRefused(DomainError):
+    """The period's state does not allow the step."""
+
+    reason: ClassVar[str] = "PERIOD_MOVE_REFUSED"
+    period: str
+    state: str
+    detail: str
+
+
+@dataclass(eq=False)
+class PeriodShut(DomainError):
+    """A journal was to be put on a day whose period takes no such journal."""
+
+    reason: ClassVar[str] = "PERIOD_SHUT"
+    period: str
+    state: str
+    date: str
+
+
+@dataclass(eq=False)
+class CloseBlocked(DomainError):
+    """The period is not ready to be closed; ``blockers`` names the kinds with their counts."""
+
+    reason: ClassVar[str] = "CLOSE_BLOCKED"
+    period: str
+    blockers: str
+
+
+@dataclass(eq=False)
+class SourceSequenceConflict(DomainError):
+    """A source declares fewer numbers than were seen of it, or another count than before."""
+
+    reason: ClassVar[str] = "SOURCE_SEQUENCE_CONFLICT"
+    source: str
+    declared: int
+    known: int
