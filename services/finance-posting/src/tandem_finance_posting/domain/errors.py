@@ -8,6 +8,15 @@ DomainError
 ├── UnsupportedEnum        UNSUPPORTED_ENUM         a value newer than this service
 ├── PayloadUnreadable      PAYLOAD_UNREADABLE       an event that is not what it says
 ├── JournalUnbalanced      JOURNAL_UNBALANCED       lines that do not add up; never written
+├── AccountMapInvalid      ACCOUNT_MAP_INVALID      an entry or family that cannot be
+├── AccountMapAmbiguous    ACCOUNT_MAP_AMBIGUOUS    two entries fit one line equally well
+├── AccountMapNotProposed  ACCOUNT_MAP_NOT_PROPOSED no proposal any more
+├── ExportBatchWrongState  EXPORT_BATCH_STATE       not possible in the batch's state
+├── ExportBookRefused      EXPORT_BOOK_REFUSED      a memo book never leaves
+├── ExportOutcomeUnknown   EXPORT_OUTCOME_UNKNOWN   the ERP must be asked first
+├── ExportTargetMissing    EXPORT_TARGET_MISSING    no ERP is configured
+├── ExportAckInvalid       EXPORT_ACK_INVALID       an answer that does not fit
+├── EstimateInvalid        ESTIMATE_INVALID         a figure of an estimate that cannot be
 ├── SelfApproval           SELF_APPROVAL            maker and checker are one
 ├── RoundingExcess         ROUNDING_EXCESS          a residual above what may be rounded away
 ├── ReversalRefused        REVERSAL_REFUSED         reversed before, or its goods are gone
@@ -172,3 +181,84 @@ class SourceSequenceConflict(DomainError):
     source: str
     declared: int
     known: int
+
+
+@dataclass(eq=False)
+class AccountMapInvalid(DomainError):
+    """An entry or family cannot be; ``field`` is its path."""
+
+    reason: ClassVar[str] = "ACCOUNT_MAP_INVALID"
+    field: str
+    detail: str
+
+
+@dataclass(eq=False)
+class AccountMapAmbiguous(DomainError):
+    """Two entries fit one line, and neither is more specific than the other."""
+
+    reason: ClassVar[str] = "ACCOUNT_MAP_AMBIGUOUS"
+    role: str
+    first: str
+    second: str
+
+
+@dataclass(eq=False)
+class AccountMapNotProposed(DomainError):
+    """The version was decided, or holds another content than the checker read."""
+
+    reason: ClassVar[str] = "ACCOUNT_MAP_NOT_PROPOSED"
+    version: int
+    state: str
+
+
+@dataclass(eq=False)
+class ExportBatchWrongState(DomainError):
+    """Not possible in the state the batch is in."""
+
+    reason: ClassVar[str] = "EXPORT_BATCH_STATE"
+    batch_id: str
+    state: str
+    needed: str
+
+
+@dataclass(eq=False)
+class ExportBookRefused(DomainError):
+    """The book never leaves the house."""
+
+    reason: ClassVar[str] = "EXPORT_BOOK_REFUSED"
+    book: str
+
+
+@dataclass(eq=False)
+class ExportOutcomeUnknown(DomainError):
+    """The ERP may hold the document; sending it again could make two."""
+
+    reason: ClassVar[str] = "EXPORT_OUTCOME_UNKNOWN"
+    batch_id: str
+    external_id: str
+
+
+@dataclass(eq=False)
+class ExportTargetMissing(DomainError):
+    """No ERP is configured."""
+
+    reason: ClassVar[str] = "EXPORT_TARGET_MISSING"
+    setting: str = "TANDEM_EXPORT_TARGET"
+
+
+@dataclass(eq=False)
+class ExportAckInvalid(DomainError):
+    """The answer names a journal that is not in the batch or contradicts an earlier one."""
+
+    reason: ClassVar[str] = "EXPORT_ACK_INVALID"
+    journal_id: str
+    detail: str
+
+
+@dataclass(eq=False)
+class EstimateInvalid(DomainError):
+    """A figure cannot be; ``field`` is its path."""
+
+    reason: ClassVar[str] = "ESTIMATE_INVALID"
+    field: str
+    detail: str
