@@ -1,0 +1,47 @@
+"""Goods that are on the books and in no pool: returned, in repair, on the way, at the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tandem_finance_posting.domain.cost_pool import rounded_share
+
+
+class Stage(StrEnum):
+    """Where they are; each stage is a role of the books that ends at zero."""
+
+    RETURNED = "RETURNED"
+    REFURB = "REFURB"
+    VENDOR = "VENDOR"
+    TRANSIT = "TRANSIT"
+    CUSTOMER = "CUSTOMER"
+
+
+@dataclass(frozen=True)
+class GoodsAside:
+    """Units of one line in one stage and their cost in minor units."""
+
+    quantity: int = 0
+    cost: int = 0
+
+    def put(self, quantity: int, cost: int) -> GoodsAside:
+        """Adds units, or work done on them (no units)."""
+        return GoodsAside(self.quantity + quantity, self.cost + cost)
+
+    def take(self, quantity: int) -> tuple[GoodsAside, int]:
+        """Takes units at their share of the cost; the last one takes the rest.
+
+        Raises ValueError beyond what is there.
+        """
+        if quantity > self.quantity:
+            raise ValueError(f"{quantity} units of {self.quantity}")
+        cost = rounded_share(self.cost, quantity, self.quantity) if quantity else 0
+        return GoodsAside(self.quantity - quantity, self.cost - cost), cost
+
+    def withdraw(self, quantity: int, cost: int) -> GoodsAside:
+        """Takes out exactly what was put in. Raises ValueError when it has moved on."""
+        left = GoodsAside(self.quantity - quantity, self.cost - cost)
+        if left.quantity < 0 or left.cost < 0 or (left.quantity == 0 and left.cost):
+            raise ValueError(f"{quantity} units worth {cost} have moved on")
+        return left
