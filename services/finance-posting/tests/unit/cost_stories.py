@@ -8,14 +8,22 @@ from itertools import count
 from typing import Any
 
 from tandem_finance_posting.domain.cost_ledger import CostLedger, CostMove
+from tandem_finance_posting.domain.cost_policy import CostPolicy
 from tandem_finance_posting.domain.cost_pool import CostMethod, CostPool
-from tandem_finance_posting.domain.cost_state import CostPolicy, CostState, PoolKey
+from tandem_finance_posting.domain.cost_state import CostState, PoolKey
 from tandem_finance_posting.domain.finance_event import FinanceEvent, Hold
+from tandem_finance_posting.domain.rule_set import Policy
 
-FIFO = CostPolicy({"": CostMethod.FIFO})
-AVERAGE = CostPolicy()
 _NUMBERS = count(1)
 Moves = Sequence[CostMove]
+
+
+def chosen(**policies: str) -> CostPolicy:
+    return CostPolicy({"t": {name: Policy(name, (), value) for name, value in policies.items()}})
+
+
+FIFO = chosen(cost_method="fifo")
+AVERAGE = CostPolicy()
 
 
 def goods_event(order_id: str = "", **facts: Any) -> FinanceEvent:
@@ -84,3 +92,13 @@ def _consistent(pool: CostPool) -> bool:
         and sum(x.value for x in layers) == (pool.value if fifo else 0)
         and all(x.quantity > 0 and x.value >= 0 for x in layers)
     )
+
+
+def stocked(quantity: int = 10, cost: int = 1_000, **values: Any) -> CostLedger:
+    book = ledger()
+    do(book, "receive", quantity=quantity, cost=cost, **values)
+    return book
+
+
+def parts(stamp: dict[str, Any], *names: str) -> list[int]:
+    return [stamp[name] for name in names]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tandem_finance_posting.domain.cost_pool import CostMethod, CostPool, IssuedCost
+from tandem_finance_posting.domain.cost_policy import CostCurrency, CostPolicy, SameCurrency
+from tandem_finance_posting.domain.cost_pool import CostPool, IssuedCost
 from tandem_finance_posting.domain.goods_aside import GoodsAside, Stage
 from tandem_finance_posting.domain.goods_receipt import Receipt
 from tandem_finance_posting.domain.overlay import Overlay
@@ -48,28 +49,12 @@ class LineKey(NamedTuple):
     line_ref: str
 
 
-@dataclass(frozen=True)
-class CostPolicy:
-    """Choices of an entity. ``methods`` by "entity/area", "entity" or "" (all), most specific
-    first; without one, the moving average. ``write_back``: a write-down may be taken back up to
-    cost (IFRS; not under US GAAP)."""
-
-    methods: Mapping[str, CostMethod] = field(default_factory=dict)
-    write_back: bool = False
-
-    def method(self, legal_entity: str, area: str) -> CostMethod:
-        """The cost method of a valuation area."""
-        for name in (f"{legal_entity}/{area}", legal_entity, ""):
-            if name in self.methods:
-                return self.methods[name]
-        return CostMethod.MOVING_AVERAGE
-
-
 @dataclass
 class CostState:
     """State by key. A trial of it takes changes without making them."""
 
     policy: CostPolicy = field(default_factory=CostPolicy)
+    currency: CostCurrency = field(default_factory=SameCurrency)
     pools: MutableMapping[PoolKey, CostPool] = field(default_factory=Overlay)
     asides: MutableMapping[AsideKey, GoodsAside] = field(default_factory=Overlay)
     receipts: MutableMapping[ReceiptKey, Receipt] = field(default_factory=Overlay)
@@ -77,7 +62,7 @@ class CostState:
 
     def pool(self, key: PoolKey) -> CostPool:
         """The pool, by the method of its area as soon as it is empty."""
-        method = self.policy.method(key.legal_entity, key.area)
+        method = self.policy.method(key.tenant, key.legal_entity, key.area)
         return self.pools.get(key, CostPool()).by(method)
 
     def aside(self, key: AsideKey) -> GoodsAside:
@@ -94,7 +79,7 @@ class CostState:
 
     def trial(self) -> CostState:
         """A state that reads through to this one and keeps its changes to itself."""
-        return CostState(self.policy, *(ChainMap({}, part) for part in self.parts()))
+        return CostState(self.policy, self.currency, *(ChainMap({}, part) for part in self.parts()))
 
     def take_over(self, trial: CostState) -> Iterator[Any]:
         """Makes the changes of a trial; gives the keys that changed."""

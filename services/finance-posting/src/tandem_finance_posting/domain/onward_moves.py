@@ -27,11 +27,13 @@ def _taken(state: CostState, key: AsideKey, quantity: int) -> int:
 
 
 def _refurb_work(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
-    key, cost = record.aside_key(Stage.REFURB), record.money("cost")
+    key = record.aside_key(Stage.REFURB)
+    cost = state.currency.worth(record.event, record.money("cost"))
     if not state.aside(key).quantity:
         raise predecessor_missing(f"line {key.line_ref} of {key.ref} is not in repair")
     state.asides[key] = state.aside(key).put(0, cost)
-    yield {"sku": record.sku, "line_ref": key.line_ref, "cost": cost}
+    yield {"sku": record.sku, "line_ref": key.line_ref, "cost": cost,
+           "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_worked(state: CostState, record: MoveRecord) -> None:
@@ -48,7 +50,7 @@ def _refurb_done(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     enter_pool(state, _refurb_pool(record), quantity, cost)
     yield {"sku": record.name("refurb_sku"), "refurb_sku": record.name("refurb_sku"),
            "area": record.text("area"), "line_ref": key.line_ref, "quantity": quantity,
-           "cost": cost}  # fmt: skip
+           "cost": cost, "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _refurb_pool(record: MoveRecord) -> PoolKey:
@@ -75,7 +77,8 @@ def _vendor_pick(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     cost = leave_pool(state, record.pool_key(), quantity)
     state.asides[key] = state.aside(key).put(quantity, cost)
     yield {"sku": record.sku, "area": record.text("area"), "rtv_ref": record.name("rtv_ref"),
-           "line_ref": record.text("line_ref"), "quantity": quantity, "cost": cost}  # fmt: skip
+           "line_ref": record.text("line_ref"), "quantity": quantity, "cost": cost,
+           "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_picked(state: CostState, record: MoveRecord) -> None:
@@ -86,10 +89,12 @@ def _not_picked(state: CostState, record: MoveRecord) -> None:
 
 
 def _vendor_ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
-    key, quantity, credit = _vendor_key(record), record.units(), record.money("credit")
+    key, quantity = _vendor_key(record), record.units()
+    credit = state.currency.worth(record.event, record.money("credit"))
     cost = _taken(state, key, quantity)
     yield {"sku": record.sku, "rtv_ref": record.text("rtv_ref"), "quantity": quantity,
-           "line_ref": record.text("line_ref"), "cost": cost, "credit": credit}  # fmt: skip
+           "line_ref": record.text("line_ref"), "cost": cost, "credit": credit,
+           "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_vendor_shipped(state: CostState, record: MoveRecord) -> None:

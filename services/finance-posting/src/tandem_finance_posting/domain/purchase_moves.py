@@ -39,21 +39,25 @@ def _line(state: CostState, record: MoveRecord) -> tuple[Receipt, ReceiptLine]:
 
 def _to_stock(
     state: CostState, record: MoveRecord, item: tuple[str, ReceiptLine], change: int
-) -> int:
-    """The share of a cost difference that the units still here carry, put on their pool."""
+) -> tuple[int, int]:
+    """The share of a cost difference that the units still here carry, and what it is worth on
+    their pool."""
     sku, line = item
     key, receipt_ref = record.pool_key(sku)._replace(area=line.area), record.name("receipt_ref")
     pool = state.pool(key)
     share = rounded_share(change, min(pool.left_of(receipt_ref), line.quantity), line.quantity)
-    share = max(share, pool.least_change(receipt_ref))
-    if share:
-        state.pools[key] = pool.worth_more(share, receipt_ref)
-    return share
+    value, least = state.currency.worth(record.event, share), pool.least_change(receipt_ref)
+    if value < least:
+        # A credit never makes goods worth less than nothing.
+        share, value = share * least // value, least
+    if value:
+        state.pools[key] = pool.worth_more(value, receipt_ref)
+    return share, value
 
 
 def _off_stock(state: CostState, record: MoveRecord) -> None:
     """Takes a difference off the pool again. Raises ValueError when its units have left."""
-    key, change = record.pool_key(), record.number("to_stock")
+    key, change = record.pool_key(), record.number("value")
     if change:
         state.pools[key] = state.pool(key).worth_more(-change, record.name("receipt_ref"))
 
@@ -71,9 +75,9 @@ def _invoice(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
         )
     after, expected = line.invoiced(quantity)
     state.receipts[record.receipt_key()] = receipt.with_line(record.sku, after)
-    to_stock = _to_stock(state, record, (record.sku, line), cost - expected)
+    to_stock, value = _to_stock(state, record, (record.sku, line), cost - expected)
     yield {**_names(record, record.sku, line), "quantity": quantity, "cost": cost,
-           "expected": expected, "to_stock": to_stock}  # fmt: skip
+           "expected": expected, "to_stock": to_stock, "value": value}  # fmt: skip
 
 
 def _posted_line(state: CostState, record: MoveRecord) -> tuple[Receipt, ReceiptLine]:
@@ -93,15 +97,15 @@ def _not_invoiced(state: CostState, record: MoveRecord) -> None:
 
 def _credit_note(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     (_, line), cost = _line(state, record), record.money("cost")
-    to_stock = _to_stock(state, record, (record.sku, line), -cost)
-    yield {**_names(record, record.sku, line), "cost": cost, "to_stock": to_stock}
+    to_stock, value = _to_stock(state, record, (record.sku, line), -cost)
+    yield {**_names(record, record.sku, line), "cost": cost, "to_stock": to_stock, "value": value}
 
 
 def _landed_estimate(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     for sku, line, share in _allocated(state, record):
         _set_landed(state, record, sku, line.landed + share)
-        to_stock = _to_stock(state, record, (sku, line), share)
-        yield {**_names(record, sku, line), "cost": share, "to_stock": to_stock}
+        to_stock, value = _to_stock(state, record, (sku, line), share)
+        yield {**_names(record, sku, line), "cost": share, "to_stock": to_stock, "value": value}
 
 
 def _not_estimated(state: CostState, record: MoveRecord) -> None:
@@ -119,9 +123,9 @@ def _landed_invoice(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
         more = record.text("more_to_come", "no") == "yes"
         estimate = min(line.landed, share) if more else line.landed
         _set_landed(state, record, sku, line.landed - estimate)
-        to_stock = _to_stock(state, record, (sku, line), share - estimate)
+        to_stock, value = _to_stock(state, record, (sku, line), share - estimate)
         yield {**_names(record, sku, line), "cost": share, "estimate": estimate,
-               "to_stock": to_stock}  # fmt: skip
+               "to_stock": to_stock, "value": value}  # fmt: skip
 
 
 def _not_landed(state: CostState, record: MoveRecord) -> None:

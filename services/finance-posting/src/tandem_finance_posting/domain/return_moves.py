@@ -25,7 +25,7 @@ def _return_in(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     aside_key, quantity = record.aside_key(Stage.RETURNED), record.units()
     cost = _come_back(state, record, quantity)
     state.asides[aside_key] = state.aside(aside_key).put(quantity, cost)
-    yield {**_names(record), "quantity": quantity, "cost": cost}
+    yield {**_names(state, record), "quantity": quantity, "cost": cost}
 
 
 def _come_back(state: CostState, record: MoveRecord, quantity: int) -> int:
@@ -37,8 +37,9 @@ def _come_back(state: CostState, record: MoveRecord, quantity: int) -> int:
     return cost
 
 
-def _names(record: MoveRecord) -> Stamp:
-    return {"sku": record.sku, "area": record.text("area"), "line_ref": record.name("line_ref")}
+def _names(state: CostState, record: MoveRecord) -> Stamp:
+    return {"sku": record.sku, "area": record.text("area"), "line_ref": record.name("line_ref"),
+            "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_returned(state: CostState, record: MoveRecord) -> None:
@@ -66,7 +67,7 @@ def _disposed(state: CostState, record: MoveRecord, quantity: int) -> Stamp:
     else:
         state.asides[aside_key] = left
         parts.update(_moved_on(state, record, quantity, cost))
-    return {**_names(record), "quantity": quantity, "disposition": disposition, "cost": cost,
+    return {**_names(state, record), "quantity": quantity, "disposition": disposition, "cost": cost,
             **parts}  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def _moved_on(state: CostState, record: MoveRecord, quantity: int, cost: int) ->
     if disposition == "SCRAP":
         return {"scrap": cost}
     stage = Stage.REFURB if disposition == "REFURBISH" else Stage.VENDOR
-    kept = _recoverable(record, cost) if stage is Stage.REFURB else cost
+    kept = _recoverable(state, record, cost) if stage is Stage.REFURB else cost
     aside_key = record.aside_key(stage)
     state.asides[aside_key] = state.aside(aside_key).put(quantity, kept)
     if stage is Stage.REFURB:
@@ -86,9 +87,9 @@ def _moved_on(state: CostState, record: MoveRecord, quantity: int, cost: int) ->
     return {"vendor": cost}
 
 
-def _recoverable(record: MoveRecord, cost: int) -> int:
+def _recoverable(state: CostState, record: MoveRecord, cost: int) -> int:
     """Not above cost: a return earns nothing."""
-    value = record.money("recoverable")
+    value = state.currency.worth(record.event, record.money("recoverable"))
     if value > cost:
         raise record.invalid("recoverable")
     return value

@@ -35,11 +35,12 @@ def enter_pool(state: CostState, key: PoolKey, quantity: int, cost: int) -> None
 def _receive(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     key, quantity, cost = record.pool_key(), record.units(), record.money("cost")
     receipt_ref = record.text("receipt_ref")
-    state.pools[key] = state.pool(key).receive(quantity, cost, receipt_ref)
+    value = state.currency.worth(record.event, cost)
+    state.pools[key] = state.pool(key).receive(quantity, value, receipt_ref)
     if receipt_ref:
         _remember(state, record, ReceiptLine(key.area, quantity, cost, record.money("weight")))
     yield {"sku": key.sku, "area": key.area, "quantity": quantity, "cost": cost,
-           "receipt_ref": receipt_ref}  # fmt: skip
+           "receipt_ref": receipt_ref, "value": value}  # fmt: skip
 
 
 def _remember(state: CostState, record: MoveRecord, arrived: ReceiptLine) -> None:
@@ -61,19 +62,21 @@ def _not_received(state: CostState, record: MoveRecord) -> None:
             raise ValueError(f"receipt {receipt_ref} of {key.sku} is invoiced or unknown")
         arrived = ReceiptLine(key.area, -quantity, -cost, -record.money("weight"))
         state.receipts[record.receipt_key()] = receipt.received(key.sku, arrived)
-    state.pools[key] = state.pool(key).withdraw(quantity, cost, receipt_ref)
+    value = record.money("value") or state.currency.worth(record.event, cost)
+    state.pools[key] = state.pool(key).withdraw(quantity, value, receipt_ref)
 
 
 def _issue(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     key, quantity, line_key = record.pool_key(), record.units(), record.line_key()
     cost = leave_pool(state, key, quantity)
     state.lines[line_key] = state.line(line_key).issued(quantity, cost)
-    yield _issued(key, record, quantity, cost)
+    yield _issued(state, record, quantity, cost)
 
 
-def _issued(key: PoolKey, record: MoveRecord, quantity: int, cost: int) -> Stamp:
-    return {"sku": key.sku, "area": key.area, "line_ref": record.name("line_ref"),
-            "quantity": quantity, "cost": cost}  # fmt: skip
+def _issued(state: CostState, record: MoveRecord, quantity: int, cost: int) -> Stamp:
+    return {"sku": record.sku, "area": record.text("area"), "line_ref": record.name("line_ref"),
+            "quantity": quantity, "cost": cost,
+            "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_issued(state: CostState, record: MoveRecord) -> None:
@@ -83,14 +86,22 @@ def _not_issued(state: CostState, record: MoveRecord) -> None:
     state.pools[key] = state.pool(key).put_back(quantity, cost)
 
 
-def _ship_out(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
+def _ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
+    """Sold at once, or on the way to the door where control passes at delivery."""
+    event = record.event
+    if not state.policy.at_delivery(event.tenant, event.legal_entity):
+        yield from _issue(state, record)
+        return
     key, quantity, aside_key = record.pool_key(), record.units(), record.aside_key(Stage.CUSTOMER)
     cost = leave_pool(state, key, quantity)
     state.asides[aside_key] = state.aside(aside_key).put(quantity, cost)
-    yield _issued(key, record, quantity, cost)
+    yield {**_issued(state, record, quantity, cost), "stage": Stage.CUSTOMER.value}
 
 
-def _not_shipped_out(state: CostState, record: MoveRecord) -> None:
+def _not_shipped(state: CostState, record: MoveRecord) -> None:
+    if record.text("stage") != Stage.CUSTOMER:
+        _not_issued(state, record)
+        return
     key, aside_key = record.pool_key(), record.aside_key(Stage.CUSTOMER)
     quantity, cost = record.units(), record.money("cost")
     state.asides[aside_key] = state.aside(aside_key).withdraw(quantity, cost)
@@ -98,13 +109,17 @@ def _not_shipped_out(state: CostState, record: MoveRecord) -> None:
 
 
 def _deliver(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
+    """Nothing where control had passed when the goods left."""
+    event = record.event
+    if not state.policy.at_delivery(event.tenant, event.legal_entity):
+        return
     aside_key, line_key = record.aside_key(Stage.CUSTOMER), record.line_key()
     quantity, aside = record.units(), state.aside(aside_key)
     if quantity > aside.quantity:
         raise predecessor_missing(f"shipment of line {line_key.line_ref} is not posted")
     state.asides[aside_key], cost = aside.take(quantity)
     state.lines[line_key] = state.line(line_key).issued(quantity, cost)
-    yield _issued(record.pool_key(), record, quantity, cost)
+    yield _issued(state, record, quantity, cost)
 
 
 def _not_delivered(state: CostState, record: MoveRecord) -> None:
@@ -125,9 +140,12 @@ def _adjust(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
         pool, stated = state.pool(key), record.money("cost")
         if not pool.quantity and not stated:
             raise cost_missing(f"{key.sku}: {delta} units found and no cost to count them at")
-        value = pool.worth(delta) if pool.quantity else stated
+        value = pool.worth(delta)
+        if not pool.quantity:
+            value = state.currency.worth(record.event, stated)
         enter_pool(state, key, delta, value)
-    yield {"sku": key.sku, "area": key.area, "delta": delta, "value": value}
+    yield {"sku": key.sku, "area": key.area, "delta": delta, "value": value,
+           "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_adjusted(state: CostState, record: MoveRecord) -> None:
@@ -150,8 +168,9 @@ def _pool_and_line(record: MoveRecord) -> Touched:
     return Touched(pools=(record.pool_key(),), lines=(record.line_key(),))
 
 
-def _pool_and_door(record: MoveRecord) -> Touched:
-    return Touched(pools=(record.pool_key(),), asides=(record.aside_key(Stage.CUSTOMER),))
+def _pool_line_and_door(record: MoveRecord) -> Touched:
+    door = (record.aside_key(Stage.CUSTOMER),)
+    return Touched(pools=(record.pool_key(),), asides=door, lines=(record.line_key(),))
 
 
 def _door_and_line(record: MoveRecord) -> Touched:
@@ -163,7 +182,7 @@ STOCK_MOVES = {
     "receive": Move(_received_pool, _receive, _not_received, blocks=True),
     "issue": Move(_pool_and_line, _issue, _not_issued, waits=True, blocks=True),
     "interco": Move(_pool_and_line, _issue, _not_issued, waits=True, blocks=True),
-    "ship_out": Move(_pool_and_door, _ship_out, _not_shipped_out, waits=True, blocks=True),
+    "ship": Move(_pool_line_and_door, _ship, _not_shipped, waits=True, blocks=True),
     "deliver": Move(_door_and_line, _deliver, _not_delivered),
     "adjust": Move(_pool, _adjust, _not_adjusted, waits=True, blocks=True),
 }

@@ -22,16 +22,18 @@ def _transit(record: MoveRecord) -> AsideKey:
     )
 
 
-def _stamp(record: MoveRecord, quantity: int, cost: int) -> Stamp:
+def _stamp(state: CostState, record: MoveRecord, quantity: int, cost: int) -> Stamp:
     names = ("sku", "area", "line_ref", "transfer_ref")
-    return {**{name: record.text(name) for name in names}, "quantity": quantity, "cost": cost}
+    texts = {name: record.text(name) for name in names}
+    currency = state.currency.code(record.event)
+    return {**texts, "quantity": quantity, "cost": cost, "currency": currency}
 
 
 def _out(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     transit, quantity = _transit(record), record.units()
     cost = leave_pool(state, record.pool_key(), quantity)
     state.asides[transit] = state.aside(transit).put(quantity, cost)
-    yield _stamp(record, quantity, cost)
+    yield _stamp(state, record, quantity, cost)
 
 
 def _not_out(state: CostState, record: MoveRecord) -> None:
@@ -50,7 +52,7 @@ def _in(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
         )
     state.asides[transit], cost = on_the_way.take(quantity)
     enter_pool(state, record.pool_key(), quantity, cost)
-    yield _stamp(record, quantity, cost)
+    yield _stamp(state, record, quantity, cost)
 
 
 def _not_in(state: CostState, record: MoveRecord) -> None:
@@ -68,7 +70,7 @@ def _lost(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     if not quantity or quantity > on_the_way.quantity:
         raise predecessor_missing(f"{record.sku}: nothing of transfer {transit.ref} is on the way")
     state.asides[transit], cost = on_the_way.take(quantity)
-    yield _stamp(record, quantity, cost)
+    yield _stamp(state, record, quantity, cost)
 
 
 def _not_lost(state: CostState, record: MoveRecord) -> None:

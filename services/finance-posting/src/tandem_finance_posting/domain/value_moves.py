@@ -20,12 +20,14 @@ def _revalue(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     """``change`` is per unit. The quantity is the pool's in its sequence, not the document's."""
     key, change = record.pool_key(), record.number("change")
     pool = state.pool(key)
-    value = max(pool.quantity * change, pool.least_change())
+    value = state.currency.worth(record.event, pool.quantity * change)
+    value = max(value, pool.least_change())
     if abs(value) > AMOUNT_MINOR_MAX:
         raise record.invalid("change")
     if value:
         state.pools[key] = pool.worth_more(value)
-    yield {"sku": key.sku, "area": key.area, "quantity": pool.quantity, "value": value}
+    yield {"sku": key.sku, "area": key.area, "quantity": pool.quantity, "value": value,
+           "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _write_down(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
@@ -33,15 +35,17 @@ def _write_down(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     the difference. The part for units sold since goes to their cost of sales; a rise in price is
     taken back only where the entity's standards allow it."""
     key, pool = record.pool_key(), state.pool(record.pool_key())
-    target = max(0, pool.value - record.money("nrv") * pool.quantity)
+    nrv = state.currency.worth(record.event, record.money("nrv") * pool.quantity)
+    target = max(0, pool.value - nrv)
     carried = _carried(pool)
     down, back = max(0, target - carried), max(0, carried - target)
-    back = back if state.policy.write_back else 0
+    back = back if state.policy.write_back(key.tenant, key.legal_entity) else 0
     state.pools[key] = replace(
         pool, allowance=carried + down - back, allowance_quantity=pool.quantity
     )
     yield {"sku": key.sku, "area": key.area, "quantity": pool.quantity, "write_down": down,
-           "write_back": back, "released": pool.allowance - carried}  # fmt: skip
+           "write_back": back, "released": pool.allowance - carried,
+           "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _carried(pool: CostPool) -> int:
