@@ -106,7 +106,8 @@ SEALS = (
     CREATE TABLE seal_chain (
         tenant text NOT NULL, legal_entity text NOT NULL, book text NOT NULL,
         sequence bigint NOT NULL, hash bytea NOT NULL, broken_at bigint, broken_why text,
-        sealed_at timestamptz, rooted_day date,
+        sealed_at timestamptz, rooted_day date, breaks bigint NOT NULL DEFAULT 0,
+        roots bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (tenant, legal_entity, book)
     ) WITH (fillfactor = 50)
 """,
