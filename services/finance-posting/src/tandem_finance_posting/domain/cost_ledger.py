@@ -75,8 +75,8 @@ class CostLedger:
 
     state: CostState = field(default_factory=CostState)
     holds: CostHolds = field(default_factory=CostHolds)
-    changed: set[Any] = field(default_factory=set)
-    """Keys that may differ from what is stored."""
+    changed: tuple[set[Any], ...] = field(default_factory=lambda: (set(), set(), set(), set()))
+    """Keys that may differ from what is stored, of each part of the state."""
     _tried: tuple[FinanceEvent, CostState, dict[str, Any]] | None = None
 
     def gate(self, event: FinanceEvent, moves: Sequence[CostMove]) -> Hold | None:
@@ -154,7 +154,8 @@ class CostLedger:
 
     def _take_over(self, trial: CostState) -> None:
         self._tried = None
-        self.changed.update(self.state.take_over(trial))
+        for changed, keys in zip(self.changed, self.state.take_over(trial), strict=True):
+            changed.update(keys)
 
     def _in_turn(self, event: FinanceEvent, moves: Sequence[CostMove]) -> None:
         """Raises MoveWaits when an earlier event of the order, SKU or goods is held."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,9 +81,11 @@ class CostState:
         """A state that reads through to this one and keeps its changes to itself."""
         return CostState(self.policy, self.currency, *(ChainMap({}, part) for part in self.parts()))
 
-    def take_over(self, trial: CostState) -> Iterator[Any]:
-        """Makes the changes of a trial; gives the keys that changed."""
+    def take_over(self, trial: CostState) -> list[set[Any]]:
+        """Makes the changes of a trial; gives the keys that changed, part by part."""
+        changed: list[set[Any]] = []
         for part, tried in zip(self.parts(), trial.parts(), strict=True):
             assert isinstance(tried, ChainMap), "only a trial can be taken over"
             part.update(tried.maps[0])
-            yield from tried.maps[0]
+            changed.append(set(tried.maps[0]))
+        return changed
