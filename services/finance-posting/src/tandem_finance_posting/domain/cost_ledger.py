@@ -46,7 +46,8 @@ class CostNeeds:
     receipts: frozenset[ReceiptKey] = frozenset()
     lines: frozenset[LineKey] = frozenset()
     orders: frozenset[tuple[str, str]] = frozenset()
-    """Tenant and order, for what must not be overtaken."""
+    """Tenant and order: to be locked by the caller before ``load``; what left for their lines is
+    read without a lock of its own."""
     events: frozenset[EventId] = frozenset()
 
     def __or__(self, other: CostNeeds) -> CostNeeds:
@@ -66,6 +67,7 @@ def needs(event: FinanceEvent, moves: Sequence[CostMove]) -> CostNeeds:
         asides=frozenset(key for x in touched for key in x.asides),
         receipts=frozenset(key for x in touched for key in x.receipts),
         lines=frozenset(key for x in touched for key in x.lines),
+        orders=frozenset((key.tenant, key.order_id) for x in touched for key in x.lines),
     )
 
 
@@ -161,8 +163,9 @@ class CostLedger:
         """Raises MoveWaits when an earlier event of the order, SKU or goods is held."""
         for move, record in _records(event, moves):
             touched = move.touches(record)
-            if move.returns and self._blocked(event, ("order", event.tenant, event.order_id)):
-                raise predecessor_missing(f"an earlier event of order {event.order_id} waits")
+            order = record.order_id if move.returns else ""
+            if order and self._blocked(event, ("order", event.tenant, order)):
+                raise predecessor_missing(f"an earlier event of order {order} waits")
             for pool in self._pools(touched) if move.waits else ():
                 if self._blocked(event, ("pool", *pool)):
                     raise cost_missing(f"an earlier event of {pool.sku} waits for its cost")

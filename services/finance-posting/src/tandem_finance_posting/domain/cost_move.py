@@ -134,10 +134,12 @@ class MoveRecord:
 
     @property
     def order_id(self) -> str:
-        """The order. Raises FinanceFactInvalid without one."""
-        if not self.event.order_id:
+        """The order whose goods they are: the event's, or in an exchange the one they were bought
+        with (fact ``of_order``). Raises FinanceFactInvalid without one."""
+        found = self.text("of_order") or self.event.order_id
+        if not found:
             raise FinanceFactInvalid("order_id", self.event.type)
-        return self.event.order_id
+        return found
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,25 @@ def _not_returned_and_disposed(state: CostState, record: MoveRecord) -> None:
     _not_returned(state, record)
 
 
+def _keep(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
+    """Units the customer keeps; with ``reclass`` their cost is shown as a loss on returns, and
+    they cannot come back as well."""
+    if record.text("reclass", "no") == "yes":
+        quantity = record.units()
+        cost = _come_back(state, record, quantity)
+        yield {**_names(state, record), "quantity": quantity, "cost": cost}
+
+
+def _not_kept(state: CostState, record: MoveRecord) -> None:
+    line_key = record.line_key()
+    kept = state.line(line_key)
+    state.lines[line_key] = kept.not_returned(record.units(), record.money("cost"))
+
+
+def _line_only(record: MoveRecord) -> Touched:
+    return Touched(lines=(record.line_key(),))
+
+
 def _touches_return(record: MoveRecord) -> Touched:
     return Touched(asides=(record.aside_key(Stage.RETURNED),), lines=(record.line_key(),))
 
@@ -146,6 +165,7 @@ def _touches_both(record: MoveRecord) -> Touched:
 
 
 RETURN_MOVES = {
+    "keep": Move(_line_only, _keep, _not_kept, returns=True),
     "return_in": Move(_touches_return, _return_in, _not_returned, returns=True),
     "dispose": Move(_touches_dispose, _dispose, _not_disposed, returns=True),
     "return_in_and_dispose": Move(

@@ -67,6 +67,13 @@ def _not_received(state: CostState, record: MoveRecord) -> None:
 
 
 def _issue(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
+    """Nothing when another entity ships: the goods leave its books, with ``interco``."""
+    if record.text("shipper") not in ("", record.event.legal_entity):
+        return
+    yield from _issue_own(state, record)
+
+
+def _issue_own(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     key, quantity, line_key = record.pool_key(), record.units(), record.line_key()
     cost = leave_pool(state, key, quantity)
     state.lines[line_key] = state.line(line_key).issued(quantity, cost)
@@ -89,7 +96,8 @@ def _not_issued(state: CostState, record: MoveRecord) -> None:
 def _ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     """Sold at once, or on the way to the door where control passes at delivery."""
     event = record.event
-    if not state.policy.at_delivery(event.tenant, event.legal_entity):
+    shipper = record.text("shipper") or event.legal_entity
+    if shipper != event.legal_entity or not state.policy.at_delivery(event.tenant, shipper):
         yield from _issue(state, record)
         return
     key, quantity, aside_key = record.pool_key(), record.units(), record.aside_key(Stage.CUSTOMER)
@@ -111,7 +119,8 @@ def _not_shipped(state: CostState, record: MoveRecord) -> None:
 def _deliver(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     """Nothing where control had passed when the goods left."""
     event = record.event
-    if not state.policy.at_delivery(event.tenant, event.legal_entity):
+    shipper = record.text("shipper") or event.legal_entity
+    if shipper != event.legal_entity or not state.policy.at_delivery(event.tenant, shipper):
         return
     aside_key, line_key = record.aside_key(Stage.CUSTOMER), record.line_key()
     quantity, aside = record.units(), state.aside(aside_key)
@@ -181,7 +190,7 @@ def _door_and_line(record: MoveRecord) -> Touched:
 STOCK_MOVES = {
     "receive": Move(_received_pool, _receive, _not_received, blocks=True),
     "issue": Move(_pool_and_line, _issue, _not_issued, waits=True, blocks=True),
-    "interco": Move(_pool_and_line, _issue, _not_issued, waits=True, blocks=True),
+    "interco": Move(_pool_and_line, _issue_own, _not_issued, waits=True, blocks=True),
     "ship": Move(_pool_line_and_door, _ship, _not_shipped, waits=True, blocks=True),
     "deliver": Move(_door_and_line, _deliver, _not_delivered),
     "adjust": Move(_pool, _adjust, _not_adjusted, waits=True, blocks=True),

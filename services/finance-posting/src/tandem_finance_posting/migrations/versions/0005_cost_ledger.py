@@ -88,7 +88,7 @@ DOCUMENTS = (
 """,
     """
     UPDATE finance_event SET document = jsonb_set(
-        document #- '{facts,returned_costs}', '{facts,returns}', document -> 'returns')
+        document #- '{facts,returned_costs}', '{facts,goods}', document -> 'returns')
     WHERE state = 'HELD' AND event_type = 'refund.approved' AND document ? 'returns'
 """,
 )
