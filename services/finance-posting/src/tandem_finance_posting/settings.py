@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field
 from tandem_platform.settings import ServiceSettings
 
@@ -17,6 +20,29 @@ class FinanceSettings(ServiceSettings):
     """Legal entity by channel, ``{"web-eu": "DE01"}``."""
     held_event_rows_max: int = Field(default=500, ge=1)
     """Held events judged anew in one round."""
+
+    export_target: Literal["", "erpnext", "file"] = ""
+    """The ERP the books go to; empty for none: batches are then built and answered by call only."""
+    export_erp_url: str = ""
+    """Address of ERPNext, ``https://erp.example``."""
+    export_erp_key_file: Path | None = None
+    """File with ``key:secret`` of its API user."""
+    export_folder: Path | None = None
+    """Folder of the files of target ``file``, and of their acknowledgements."""
+    export_auto: bool = True
+    """Builds, seals and sends by itself; else only what was sent by call is brought over."""
+    export_interval_s: float = Field(default=2.0, gt=0)
+    export_journals_max: int = Field(default=5_000, ge=1, le=10_000)
+    """Journals of one batch."""
+    export_lines_max: int = Field(default=500, ge=2)
+    """Lines of one document of the ERP; a single journal with more goes whole."""
+    export_timeout_s: float = Field(default=20.0, gt=0)
+    """For one call to the ERP."""
+    export_attempts_max: int = Field(default=50, ge=1)
+    """Tries of one document by itself; then a person must look."""
+    export_first_wait_ms: int = Field(default=500, ge=1)
+    """Between the first two tries; it doubles with each."""
+    export_wait_ms_max: int = Field(default=300_000, ge=1)
 
     def entity_of(self, channel: str) -> str:
         """The legal entity that sells through a channel."""

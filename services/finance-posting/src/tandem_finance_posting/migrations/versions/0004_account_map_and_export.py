@@ -73,7 +73,8 @@ STATEMENTS = (
         tenant text NOT NULL, batch_id uuid NOT NULL, journal_id uuid NOT NULL,
         sequence bigint NOT NULL, accounting_date date NOT NULL,
         state text NOT NULL CHECK (state IN ('PENDING', 'ACKED', 'REJECTED')),
-        group_number integer NOT NULL DEFAULT 0, code text NOT NULL DEFAULT '',
+        group_number integer NOT NULL DEFAULT 0, generation integer NOT NULL DEFAULT 0,
+        code text NOT NULL DEFAULT '',
         detail text NOT NULL DEFAULT '', decided_at timestamptz,
         PRIMARY KEY (tenant, batch_id, journal_id)
     ) WITH (fillfactor = 70)

@@ -1,0 +1,1 @@
+"""A simulated ERP: journal entries over HTTP, with faults on demand."""
