@@ -174,14 +174,19 @@ def _joined(layers: list[Layer]) -> list[Layer]:
     joined: list[Layer] = []
     for layer in layers:
         last = joined[-1] if joined else None
-        same = last is not None and last.receipt_ref == layer.receipt_ref
-        if last and same and last.value * layer.quantity == layer.value * last.quantity:
+        if last and last.receipt_ref == layer.receipt_ref and _same_unit_cost(last, layer):
             joined[-1] = _sum(last, layer, layer.receipt_ref)
         else:
             joined.append(layer)
     while len(joined) > LAYERS_MAX:
         joined[:2] = [_sum(joined[0], joined[1], "")]
     return joined
+
+
+def _same_unit_cost(one: Layer, two: Layer) -> bool:
+    """In whole minor units: of others, layer and joined layer round differently when some leave."""
+    unit, rest = divmod(one.value, one.quantity)
+    return rest == 0 and two.value == unit * two.quantity
 
 
 def _sum(one: Layer, two: Layer, receipt_ref: str) -> Layer:
