@@ -73,6 +73,7 @@ class PeriodCalendar:
     def __init__(self, stored: Iterable[Period] = ()) -> None:
         self._stored = sorted(stored, key=lambda period: period.first)
         self._firsts = [period.first for period in self._stored]
+        self._locked_before = _last_begin(self._stored, (PeriodState.LOCKED,))
         self._closed_before = _last_begin(self._stored, _SHUT)
         self._soft_before = _last_begin(self._stored, (*_SHUT, PeriodState.SOFT_CLOSED))
 
@@ -131,6 +132,10 @@ class PeriodCalendar:
                 return self.period_of(period.first, today)
         return self._named_month(code, today)
 
+    def before(self, period: Period) -> tuple[Period, ...]:
+        """Stored periods before one that have a state of their own."""
+        return tuple(p for p in self._stored if p.first < period.first and p.state is not None)
+
     def with_period(self, period: Period) -> PeriodCalendar:
         """The calendar after a period was stored or changed."""
         return PeriodCalendar([*(p for p in self._stored if p.first != period.first), period])
@@ -167,6 +172,8 @@ class PeriodCalendar:
     def _state(self, period: Period, today: date) -> PeriodState:
         if period.state is not None:
             return period.state
+        if period.first < self._locked_before:
+            return PeriodState.LOCKED
         if period.first < self._closed_before:
             return PeriodState.CLOSED
         if period.first < self._soft_before:

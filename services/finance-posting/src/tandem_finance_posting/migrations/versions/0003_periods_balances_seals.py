@@ -133,7 +133,8 @@ SEQUENCES = (
     CREATE TABLE source_sequence (
         tenant text NOT NULL, source text NOT NULL, kind text NOT NULL, legal_entity text NOT NULL,
         store text NOT NULL, register text NOT NULL, business_date date NOT NULL,
-        seen int8multirange NOT NULL, declared_last bigint, changed_at timestamptz NOT NULL,
+        seen int8multirange NOT NULL,
+        voided int8multirange NOT NULL, declared_last bigint, changed_at timestamptz NOT NULL,
         PRIMARY KEY (tenant, source)
     ) WITH (fillfactor = 50)
 """,
