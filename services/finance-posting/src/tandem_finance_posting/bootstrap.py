@@ -9,7 +9,8 @@ from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
 from tandem_finance_posting.adapters.postgres.ledger_read_models import LedgerReadModels
-from tandem_finance_posting.adapters.rules.rule_files import default_rules
+from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
+from tandem_finance_posting.adapters.rules.rule_files import default_catalogue
 from tandem_finance_posting.entrypoints.consumer_source_events import (
     CONNECTOR_AGGREGATES,
     ORDER_AGGREGATES,
@@ -18,6 +19,7 @@ from tandem_finance_posting.entrypoints.consumer_source_events import (
 )
 from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
+from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
 from tandem_finance_posting.settings import FinanceSettings
 
 HELD_INTERVAL_S = 3.0
@@ -27,7 +29,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     """Wires the service."""
     settings = runtime.settings
     assert isinstance(settings, FinanceSettings)
-    rules = default_rules()
+    rules = RuleStore(default_catalogue())
     name = settings.service_name
     source_events = SourceEvents(rules, settings.entity_of, runtime.clock, name)
     held = HeldEvents(runtime.units, rules, runtime.clock, rows_max=settings.held_event_rows_max)
@@ -48,7 +50,11 @@ async def build(runtime: Runtime) -> ServiceParts:
     read_models = LedgerReadModels(runtime.database)
     return ServiceParts(
         servicers=[
-            LedgerService(read_models, rules, runtime.page_tokens),
+            LedgerService(
+                read_models,
+                JournalExplanations(runtime.database, read_models, rules),
+                runtime.page_tokens,
+            ),
             PostingService(runtime.units, writes, rules, runtime.clock),
             *platform_servicers(runtime, runners, writes),
         ],

@@ -11,7 +11,7 @@ from tandem_finance_posting.domain.expression import Facts
 from tandem_finance_posting.domain.finance_event import FinanceEvent, Hold
 from tandem_finance_posting.domain.journal import Journal
 from tandem_finance_posting.domain.posting_book import PostingBook
-from tandem_finance_posting.domain.posting_rule import RuleSet
+from tandem_finance_posting.domain.reversal import POSTED
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class EventOutcome:
     """True when the event was held before and is posted now."""
     fingerprint: bytes = b""
     """Hash of what decides the journals; stored with the event."""
+    state: str = POSTED
+    """POSTED, HELD, NOT_POSTABLE or SUPERSEDED."""
+    rule_set: str = ""
+    changed: tuple[tuple[str, str], ...] = ()
+    """Keys and new states of events this one undid or replaced."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class PostingTransaction(Protocol):
         """Events stored before, by (tenant, key)."""
         ...
 
-    async def open_book(self, events: Sequence[FinanceEvent], rules: RuleSet) -> PostingBook:
+    async def open_book(self, events: Sequence[FinanceEvent], now: datetime) -> PostingBook:
         """The state these events touch, its rows locked in a fixed order."""
         ...
 

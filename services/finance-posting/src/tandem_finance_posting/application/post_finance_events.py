@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from tandem_core.errors import DomainError
 
 from tandem_finance_posting.application.ports import EventOutcome, PostingTransaction
 from tandem_finance_posting.domain.errors import FinanceEventConflict
+from tandem_finance_posting.domain.event_posting import Posted
 from tandem_finance_posting.domain.finance_event import FinanceEvent, Hold
 from tandem_finance_posting.domain.posting_book import PostingBook
-from tandem_finance_posting.domain.posting_rule import RuleSet
+from tandem_finance_posting.domain.reversal import HELD
 
 PostResult = EventOutcome | DomainError | None
 """An outcome, the error it met, or None for an event posted before with the same facts."""
@@ -30,21 +32,17 @@ def fingerprint(event: FinanceEvent) -> bytes:
         "currency": event.currency_code,
         "facts": event.facts,
         "order": event.order_id,
-        "moves": [repr(move) for move in (*event.issues, *event.returns, *event.receipts)],
     }
     return hashlib.sha256(_CANONICAL.encode(content).encode()).digest()
 
 
 async def post_finance_events(
-    transaction: PostingTransaction,
-    events: Sequence[FinanceEvent],
-    rules: RuleSet,
-    now: datetime,
+    transaction: PostingTransaction, events: Sequence[FinanceEvent], now: datetime
 ) -> list[PostResult]:
     """Posts or holds each event in order; an event that fails leaves its neighbours alone."""
     # Locked before asked: whoever posts the same event at this moment has committed by then, or
     # both would find it unknown and the second would break on the first one's journal.
-    book = await transaction.open_book(events, rules)
+    book = await transaction.open_book(events, now)
     known = await transaction.known(events)
     seen = {key: stored.fingerprint for key, stored in known.items()}
     results: list[PostResult] = []
@@ -61,12 +59,25 @@ def _post_once(
 ) -> PostResult:
     key, print_ = (event.tenant, event.key), fingerprint(event)
     if key in seen:
-        return None if seen[key] == print_ else FinanceEventConflict(event.key)
+        # Without a hash the event was superseded before it came, or stored by an older version.
+        return None if seen[key] in (print_, b"") else FinanceEventConflict(event.key)
     try:
         posted = book.post(event)
     except DomainError as error:
         return error
     seen[key] = print_
+    return replace(outcome_of(event, posted), fingerprint=print_)
+
+
+def outcome_of(event: FinanceEvent, posted: Posted | Hold) -> EventOutcome:
+    """What posting or simulating an event came to."""
     if isinstance(posted, Hold):
-        return EventOutcome(event, event.facts, hold=posted, fingerprint=print_)
-    return EventOutcome(event, posted.facts, posted.journals, fingerprint=print_)
+        return EventOutcome(event, event.facts, hold=posted, state=HELD)
+    return EventOutcome(
+        event,
+        posted.facts,
+        posted.journals,
+        state=posted.state,
+        rule_set=posted.rule_set,
+        changed=posted.changed,
+    )

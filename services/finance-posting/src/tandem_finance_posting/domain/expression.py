@@ -205,9 +205,11 @@ def _linear(node: ast.AST, each: str, text: str) -> Linear:
         case ast.Name(id=name):
             return {f"{each}.{name}" if each else name: 1}
         case ast.Call(func=ast.Name(id="sum"), args=[ast.Attribute() as field]):
+            if each:
+                raise PostingRuleInvalid(text, f"adds a whole list once for every record of {each}")
             return {_dotted(field): 1}
         case ast.Call():
-            return {ast.unparse(node): 1}
+            return {f"{each}:{ast.unparse(node)}" if each else ast.unparse(node): 1}
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return _scaled(_linear(operand, each, text), -1)
         case ast.BinOp(op=ast.Mult(), left=left, right=right):

@@ -5,42 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from tandem_finance_posting.domain.approval import Approval
 from tandem_finance_posting.domain.expression import Facts
 
-
-@dataclass(frozen=True)
-class CostIssue:
-    """Units that left stock and need their cost stamped."""
-
-    line_ref: str
-    sku: str
-    quantity: int
-
-
-@dataclass(frozen=True)
-class CostReturn:
-    """Units that came back at the cost they left with."""
-
-    line_ref: str
-    sku: str
-    quantity: int
-    disposition: str
-
-
-@dataclass(frozen=True)
-class CostReceipt:
-    """Units received at a cost (minor units of the whole)."""
-
-    sku: str
-    quantity: int
-    cost: int
+REVISION_MAX = 100
 
 
 @dataclass(frozen=True)
 class FinanceEvent:
     """One event. ``facts`` hold amounts as minor units of ``currency_code``.
 
-    Cost movements are declared here and stamped by the cost sub-ledger before the rules run.
+    Which facts move cost is declared with the event's type; the cost sub-ledger stamps them.
     """
 
     tenant: str
@@ -53,22 +28,19 @@ class FinanceEvent:
     facts: Facts
     order_id: str = ""
     revision: int = 1
-    issues: tuple[CostIssue, ...] = ()
-    returns: tuple[CostReturn, ...] = ()
-    receipts: tuple[CostReceipt, ...] = ()
     source_event_id: str = ""
+    approvals: tuple[Approval, ...] = ()
+    """Who proposed and approved it; empty for what happened in the business."""
     trace_headers: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> str:
         """Source, type, id and revision: the same event again has the same key."""
-        return f"{self.source_system}:{self.type}:{self.id}:{self.revision}"
+        return self.key_of(self.revision)
 
-    @property
-    def skus(self) -> tuple[str, ...]:
-        """SKUs whose cost pool the event touches, sorted."""
-        skus = {issue.sku for issue in self.issues} | {item.sku for item in self.returns}
-        return tuple(sorted(skus | {receipt.sku for receipt in self.receipts}))
+    def key_of(self, revision: int) -> str:
+        """Key of another revision of the same event."""
+        return f"{self.source_system}:{self.type}:{self.id}:{revision}"
 
 
 @dataclass(frozen=True)
@@ -79,5 +51,10 @@ class Hold:
     detail: str
 
 
+ENTITY_UNKNOWN = "G2_ENTITY_UNKNOWN"
+LINE_UNMAPPED = "G2_LINE_UNMAPPED"
+TAX_NOT_FINAL = "G3_TAX_NOT_FINAL"
 COST_MISSING = "G4_COST_MISSING"
+RATE_UNKNOWN = "G5_RATE_UNKNOWN"
+PERIOD_UNKNOWN = "G6_PERIOD_UNKNOWN"
 PREDECESSOR_MISSING = "G7_PREDECESSOR_MISSING"

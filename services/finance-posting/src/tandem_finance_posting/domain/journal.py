@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tandem_core.ids import deterministic_id
 
 from tandem_finance_posting.domain.approval import Approval
-from tandem_finance_posting.domain.errors import FinanceFactInvalid, JournalUnbalanced
+from tandem_finance_posting.domain.errors import (
+    FinanceFactInvalid,
+    JournalUnbalanced,
+    RoundingExcess,
+)
 from tandem_finance_posting.domain.expression import Facts
+from tandem_finance_posting.domain.fact_types import AMOUNT_MINOR_MAX
 from tandem_finance_posting.domain.finance_event import FinanceEvent
-from tandem_finance_posting.domain.posting_rule import PostingRule, RuleLine, RuleSet, Side
+from tandem_finance_posting.domain.posting_rule import MAIN, PostingRule, RuleLine, Side
 
-BOOK = "MAIN"
-AMOUNT_MINOR_MAX = 10**15
-"""Of one line: sums of very many lines still fit into 64 bits."""
+BOOK = MAIN
+ROUNDING = "ROUNDING"
+REVERSAL = "reversal:"
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,10 @@ class JournalLine:
     def __post_init__(self) -> None:
         if self.functional < 0:
             object.__setattr__(self, "functional", self.amount)
+
+    def mirrored(self) -> JournalLine:
+        """The same line on the other side."""
+        return replace(self, side=self.side.other)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,9 @@ class Journal:
 
     def balance(self, role: str) -> int:
         """Debits less credits of one role, in the currency of the event."""
-        return sum(x.amount * x.side.sign for x in self.lines if x.role == role)
+        return sum(
+            x.amount * x.side.sign for x in self.lines if x.role == role and not x.currency_code
+        )
 
 
 def journal_id(event: FinanceEvent, book: str, purpose: str, generation: int) -> str:
@@ -76,30 +87,32 @@ def journal_id(event: FinanceEvent, book: str, purpose: str, generation: int) ->
     return deterministic_id("journal", event.tenant, event.key, book, purpose, str(generation))
 
 
-def make_journal(event: FinanceEvent, facts: Facts, rules: RuleSet) -> Journal | None:
-    """The journal of an event; None when every amount is 0.
+def rule_lines(rule: PostingRule, facts: Facts) -> tuple[JournalLine, ...]:
+    """The lines a rule makes of facts, in the currencies of the transaction.
 
-    Raises PostingRuleMissing, FinanceFactInvalid, JournalUnbalanced.
+    Raises FinanceFactInvalid, JournalUnbalanced, RoundingExcess.
     """
-    rule = rules.rule_for(event.type, facts)
     lines = tuple(evaluated_lines(rule, facts))
-    difference = sum(line.amount * line.side.sign for line in lines)
-    if difference:
-        # The proof at load covers sums; this covers facts that are not what the rule declares.
-        raise JournalUnbalanced(rule.id, difference)
-    if not lines:
-        return None
-    return Journal(
-        id=journal_id(event, BOOK, rule.purpose, 1),
-        event=event,
-        purpose=rule.purpose,
-        rule_set=rules.label,
-        rule_id=rule.id,
-        lines=lines,
-        legal_entity=event.legal_entity,
-        accounting_date=event.original_date,
-        functional_currency_code=event.currency_code,
-    )
+    totals: dict[str, int] = {}
+    for line in lines:
+        # A difference of rates has no amount in a currency of the transaction.
+        code, amount = (line.currency_code, line.amount) if line.amount else ("*", line.functional)
+        totals[code] = totals.get(code, 0) + amount * line.side.sign
+    for difference in totals.values():
+        if difference:
+            # The proof at load covers every branch of declared facts; free-form lines and whatever
+            # the proof could not see are stopped here.
+            raise JournalUnbalanced(rule.id, difference)
+    _check_rounding(rule, lines)
+    return lines
+
+
+def _check_rounding(rule: PostingRule, lines: tuple[JournalLine, ...]) -> None:
+    residual = sum(line.amount for line in lines if line.role == ROUNDING)
+    others = sum(1 for line in lines if line.role != ROUNDING)
+    cap = min(rule.rounding.total, rule.rounding.per_source_line * others)
+    if residual > cap:
+        raise RoundingExcess(rule.id, residual, cap)
 
 
 def evaluated_lines(rule: PostingRule, facts: Facts) -> Iterable[JournalLine]:
@@ -108,15 +121,38 @@ def evaluated_lines(rule: PostingRule, facts: Facts) -> Iterable[JournalLine]:
     Raises FinanceFactInvalid for a fact that is missing, of another type or too large.
     """
     for line, amount, item_facts in applications(rule, facts):
-        side = line.side if amount > 0 else line.side.other
-        dimensions = {n: str(item_facts[n]) for n in line.dimensions if n in item_facts}
-        yield JournalLine(line.role, side, abs(amount), dimensions, line.id)
+        yield JournalLine(
+            role=_text(line.role_fact, item_facts) if line.role_fact else line.role,
+            side=line.side if amount > 0 else line.side.other,
+            amount=0 if line.functional_only else abs(amount),
+            dimensions=_dimensions(line, item_facts),
+            rule_line=line.id,
+            functional=abs(amount),
+            currency_code=str(item_facts.get(line.currency, "")) if line.currency else "",
+        )
+
+
+def _dimensions(line: RuleLine, facts: Facts) -> dict[str, str]:
+    """Dimensions with a value: an empty one says nothing and would split balances."""
+    named = {
+        name: str(facts[name]) for name in line.dimensions if facts.get(name) not in (None, "")
+    }
+    return {**named, **line.tags}
+
+
+def _text(name: str, facts: Facts) -> str:
+    value = facts.get(name)
+    if not isinstance(value, str) or not value:
+        raise FinanceFactInvalid(name)
+    return value
 
 
 def applications(rule: PostingRule, facts: Facts) -> Iterable[tuple[RuleLine, int, Facts]]:
     """Each use of a rule line that has an amount: line, amount, facts used."""
     for line in rule.lines:
         for item_facts in _scopes(line, facts):
+            if not line.applies(item_facts):
+                continue
             amount = line.amount.amount(item_facts)
             if abs(amount) > AMOUNT_MINOR_MAX:
                 raise FinanceFactInvalid(line.amount.text, rule.event_type)

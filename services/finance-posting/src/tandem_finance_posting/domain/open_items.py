@@ -1,32 +1,51 @@
 """What is open between an order's deposit and its receivable.
 
-A shipment always debits AR_ORDER and a capture always credits CUSTOMER_DEPOSIT; whichever comes
-second applies the smaller of both. No rule asks what came first, so the order of arrival is free.
+A shipment always debits AR_ORDER and a capture always credits CUSTOMER_DEPOSIT. What is applied is
+a formula of the two sums, never a matter of which came first: also when one is undone later.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+
+NO_DATE = date.max
 
 
 @dataclass(frozen=True)
 class OpenItems:
-    """Open receivable and deposit of one order in minor units; ``applied`` counts applications."""
+    """Sums of one order in minor units of its currency, before anything was applied."""
 
     receivable: int = 0
     deposit: int = 0
+    applied: int = 0
     applications: int = 0
+    """Journals of applications so far: part of their keys."""
+    currency_code: str = ""
+    rate_date: date = NO_DATE
+    """Day of the order's first entry in foreign currency."""
+    rate_nano: int = 0
+    """Rate of that day: a refund takes back what was booked at it."""
 
     def changed(self, receivable: int, deposit: int) -> OpenItems:
-        """After a journal moved the two roles by these amounts."""
-        return OpenItems(self.receivable + receivable, self.deposit + deposit, self.applications)
+        """After journals moved the two roles by these amounts."""
+        return replace(
+            self, receivable=self.receivable + receivable, deposit=self.deposit + deposit
+        )
 
     @property
     def applicable(self) -> int:
-        """What can be applied now; 0 when one side is missing."""
-        return max(0, min(self.receivable, self.deposit))
+        """What must be applied now; negative when an application has to be taken back."""
+        return max(0, min(self.receivable, self.deposit)) - self.applied
 
-    def applied(self) -> OpenItems:
-        """After the smaller of both was applied."""
-        amount = self.applicable
-        return OpenItems(self.receivable - amount, self.deposit - amount, self.applications + 1)
+    def with_application(self) -> OpenItems:
+        """After the difference was applied."""
+        return replace(
+            self, applied=self.applied + self.applicable, applications=self.applications + 1
+        )
+
+    def first_rate(self, day: date, rate_nano: int) -> OpenItems:
+        """Keeps the rate of the earliest day, in whatever order the entries come."""
+        if day >= self.rate_date:
+            return self
+        return replace(self, rate_date=day, rate_nano=rate_nano)

@@ -1,13 +1,17 @@
-"""Posting rules: which lines follow from an event; a rule is proved to balance when it is made."""
+"""Posting rules: which lines follow from an event. What proves them stands in `rule_proof`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tandem_finance_posting.domain.errors import PostingRuleInvalid, PostingRuleMissing
-from tandem_finance_posting.domain.expression import Expression, Facts, Linear, linear, plus
+from tandem_finance_posting.domain.expression import Expression, Facts
+
+MAIN = "MAIN"
+MEMO = "MEMO"
+"""Book of what is promised and not yet in the ledger; it balances and is never exported."""
+PRIMARY = "primary"
 
 
 class Side(StrEnum):
@@ -29,7 +33,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class RuleLine:
-    """One line of a rule. ``each`` names a list of the facts: one journal line per item."""
+    """One line of a rule. ``each`` names a list of the facts: one journal line per record."""
 
     id: str
     side: Side
@@ -37,6 +41,22 @@ class RuleLine:
     amount: Expression
     each: str = ""
     dimensions: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Dimensions the rule itself gives, for example that a receivable is billed."""
+    when: Expression | None = None
+    """Enumerated facts only, or ``x > 0`` on the amount x itself."""
+    currency: str = ""
+    """Text fact with the line's currency; empty: the event's."""
+    functional_only: bool = False
+    """The amount counts in the entity's own currency alone: a difference of rates."""
+    order_rate: bool = False
+    """Converted at the rate of the order's first entry: a refund takes back what was booked."""
+    role_fact: str = ""
+    """Text fact of the record that names the role, in a free-form rule."""
+
+    def applies(self, facts: Facts) -> bool:
+        """True when the line's condition holds."""
+        return self.when is None or self.when.holds(facts)
 
 
 @dataclass(frozen=True)
@@ -49,77 +69,32 @@ class RuleTest:
 
 
 @dataclass(frozen=True)
+class Rounding:
+    """How large a ROUNDING line of the rule may be, in minor units (rounding rule R4)."""
+
+    per_source_line: int = 1
+    total: int = 5
+
+
+@dataclass(frozen=True)
 class PostingRule:
-    """A rule of the catalogue. Raises PostingRuleInvalid when it cannot be proved to balance."""
+    """A rule of the catalogue. Without lines it says that an event makes no entry."""
 
     id: str
     event_type: str
     title: str
     lines: tuple[RuleLine, ...]
     when: Expression | None = None
-    purpose: str = "primary"
+    books: tuple[str, ...] = (MAIN,)
+    purpose: str = PRIMARY
+    entity: str = ""
+    """Text fact that names the legal entity posted in; empty: the event's."""
+    rounding: Rounding = Rounding()
+    free_form: bool = False
+    """Its lines come as facts, proposed and approved by people: balance and roles are checked when
+    it posts, for they cannot be proved before."""
     tests: tuple[RuleTest, ...] = ()
-
-    def __post_init__(self) -> None:
-        difference = self.difference()
-        if difference:
-            raise PostingRuleInvalid(self.id, f"debits less credits leave {difference}")
-        if not self.tests:
-            raise PostingRuleInvalid(self.id, "has no test")
-        ids = [line.id for line in self.lines]
-        if len(set(ids)) != len(ids):
-            raise PostingRuleInvalid(self.id, "two lines have the same id")
-
-    def difference(self) -> Linear:
-        """Debits less credits as a linear form of the facts; empty when proved to balance."""
-        total: Linear = {}
-        for line in self.lines:
-            terms = linear(line.amount, line.each)
-            signed = {name: value * line.side.sign for name, value in terms.items()}
-            total = plus(total, signed)
-        return total
 
     def applies(self, facts: Facts) -> bool:
         """True when the rule's condition holds."""
         return self.when is None or self.when.holds(facts)
-
-
-@dataclass(frozen=True)
-class RuleSet:
-    """All rules in force, by name and version."""
-
-    name: str
-    version: int
-    rules: tuple[PostingRule, ...]
-    by_type: Mapping[str, tuple[PostingRule, ...]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        by_type: dict[str, tuple[PostingRule, ...]] = {}
-        for rule in self.rules:
-            by_type[rule.event_type] = (*by_type.get(rule.event_type, ()), rule)
-        object.__setattr__(self, "by_type", by_type)
-
-    @property
-    def label(self) -> str:
-        """Name and version as stored with each journal."""
-        return f"{self.name}/{self.version}"
-
-    def rule_for(self, event_type: str, facts: Facts) -> PostingRule:
-        """The one rule that applies. Raises PostingRuleMissing for none or several."""
-        matching = [r for r in self.by_type.get(event_type, ()) if r.applies(facts)]
-        if len(matching) != 1:
-            raise PostingRuleMissing(event_type, len(matching))
-        return matching[0]
-
-    def rule(self, rule_id: str) -> PostingRule:
-        """The rule of that id. Raises PostingRuleMissing."""
-        for rule in self.rules:
-            if rule.id == rule_id:
-                return rule
-        raise PostingRuleMissing(rule_id, 0)
-
-
-def untested_roles(rules: Sequence[PostingRule]) -> Iterable[str]:
-    """Roles no test of any rule names: a swapped role would go unnoticed there."""
-    tested = {role for rule in rules for test in rule.tests for role in test.expect}
-    return sorted({line.role for rule in rules for line in rule.lines} - tested)

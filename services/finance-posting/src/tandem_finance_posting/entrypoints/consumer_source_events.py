@@ -12,6 +12,7 @@ from tandem_platform.structured_logs import get_logger
 from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 from tandem_finance_posting.adapters.postgres.posting_transaction import PostgresPostingTransaction
+from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
 from tandem_finance_posting.adapters.wire.source_event_mapping import (
     EntityOf,
     SourceEvent,
@@ -20,20 +21,21 @@ from tandem_finance_posting.adapters.wire.source_event_mapping import (
 from tandem_finance_posting.application.post_finance_events import post_finance_events
 from tandem_finance_posting.application.release_held_events import ReleaseHeldEvents
 from tandem_finance_posting.domain.finance_event import FinanceEvent
-from tandem_finance_posting.domain.posting_rule import RuleSet
 
 log = get_logger(__name__)
 
 HELD_PAGES_MAX = 1_000
 """Pages of one round; the next round begins at the first event again."""
 ORDER_AGGREGATES = frozenset({"order"})
+FREEING = frozenset({"po.received", "shipment.confirmed"})
+"""Types of events others wait for: goods for their cost, a return for its shipment."""
 CONNECTOR_AGGREGATES = frozenset({"goods_receipt"})
 
 
 class SourceEvents:
     """Posts what other services tell."""
 
-    def __init__(self, rules: RuleSet, entity_of: EntityOf, clock: Clock, service: str) -> None:
+    def __init__(self, rules: RuleStore, entity_of: EntityOf, clock: Clock, service: str) -> None:
         self._rules = rules
         self._entity_of = entity_of
         self._clock = clock
@@ -49,12 +51,12 @@ class SourceEvents:
         events = [e for e in map(self._from_delivery, deliveries) if e is not None]
         if not events:
             return
-        transaction = PostgresPostingTransaction(uow)
-        results = await post_finance_events(transaction, events, self._rules, self._clock.now())
+        transaction = PostgresPostingTransaction(uow, self._rules)
+        results = await post_finance_events(transaction, events, self._clock.now())
         for result in results:
             if isinstance(result, DomainError):
                 raise result
-        if any(event.receipts for event in events):
+        if any(event.type in FREEING for event in events):
             for listener in self._received:
                 listener()
 
@@ -78,7 +80,7 @@ class HeldEvents:
     """Posts held events when what they miss has arrived."""
 
     def __init__(
-        self, units: UnitOfWorkFactory, rules: RuleSet, clock: Clock, *, rows_max: int
+        self, units: UnitOfWorkFactory, rules: RuleStore, clock: Clock, *, rows_max: int
     ) -> None:
         self._units = units
         self._rules = rules
@@ -87,11 +89,11 @@ class HeldEvents:
 
     async def release(self) -> int:
         """One round over all held events, a transaction for each page; how many were posted."""
-        command = ReleaseHeldEvents(self._rules, self._rows_max)
+        command = ReleaseHeldEvents(self._rows_max)
         posted, after = 0, 0
         for _ in range(HELD_PAGES_MAX):
             async with self._units() as uow:
-                transaction = PostgresPostingTransaction(uow)
+                transaction = PostgresPostingTransaction(uow, self._rules)
                 released = await command.page(transaction, after, self._clock.now())
                 await uow.commit()
             posted += released.posted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -21,18 +20,20 @@ from tandem_finance_posting.adapters.postgres.ledger_read_models import (
 )
 from tandem_finance_posting.adapters.wire.draft_mapping import day
 from tandem_finance_posting.adapters.wire.row_mapping import event_from_row, journal_from_row
-from tandem_finance_posting.application.explain_journal import StoredLine, explain
-from tandem_finance_posting.domain.posting_rule import RuleSet
+from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
 
 
 class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
     """Maps requests to reads."""
 
     def __init__(
-        self, read_models: LedgerReadModels, rules: RuleSet, page_tokens: PageTokens
+        self,
+        read_models: LedgerReadModels,
+        explanations: JournalExplanations,
+        page_tokens: PageTokens,
     ) -> None:
         self._read_models = read_models
-        self._rules = rules
+        self._explanations = explanations
         self._page_tokens = page_tokens
 
     async def ListJournals(
@@ -93,30 +94,7 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> api.ExplainJournalResponse:
         """Evaluates the rule again on the stored facts."""
         row = await self._found(request.journal_id)
-        facts_json = await self._read_models.facts(
-            current_caller().tenant, row.journal["event_key"]
-        )
-        facts = json.loads(facts_json) if facts_json else _derived_facts(row)
-        stored = [
-            StoredLine(x["number"], x["role"], x["side"], x["amount_minor"]) for x in row.lines
-        ]
-        explained = explain(self._rules.rule(row.journal["rule_id"]), facts, stored)
-        return api.ExplainJournalResponse(
-            rule_set=row.journal["rule_set"],
-            rule_id=row.journal["rule_id"],
-            lines=[
-                api.LineExplanation(
-                    number=line.number,
-                    role=line.role,
-                    expression=line.expression,
-                    values_json=json.dumps(line.values),
-                    evaluated_minor_units=line.evaluated,
-                    agrees=line.agrees,
-                )
-                for line in explained
-            ],
-            facts_json=json.dumps(facts),
-        )
+        return await self._explanations.of(current_caller().tenant, row)
 
     async def ListFinanceEvents(
         self, request: api.ListFinanceEventsRequest, context: Any
@@ -135,11 +113,6 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         return api.ListFinanceEventsResponse(
             finance_events=[event_from_row(row) for row in found[:rows]], next_page_token=token
         )
-
-
-def _derived_facts(row: JournalRow) -> dict[str, int]:
-    """A derived journal (deposit applied) has no event of its own: its amount is its only fact."""
-    return {"amount": int(row.lines[0]["amount_minor"])}
 
 
 def _balance(row: RowMapping) -> api.RoleBalance:

@@ -15,19 +15,19 @@ from tandem_platform.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from tandem_finance_posting.adapters.postgres.journal_rows import NumberedJournal
 from tandem_finance_posting.adapters.postgres.ledger_read_models import stored_event
 from tandem_finance_posting.adapters.postgres.posting_transaction import PostgresPostingTransaction
+from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
 from tandem_finance_posting.adapters.wire.draft_mapping import from_draft
 from tandem_finance_posting.adapters.wire.journal_mapping import to_journal
 from tandem_finance_posting.adapters.wire.row_mapping import event_from_row, journal_from_row
 from tandem_finance_posting.application.post_finance_events import post_finance_events
 from tandem_finance_posting.application.simulate_posting import simulate_posting
-from tandem_finance_posting.domain.posting_rule import RuleSet
 
 
 class PostingService(posting_service_pb2_grpc.PostingServiceServicer):
     """Maps requests to posting."""
 
     def __init__(
-        self, units: UnitOfWorkFactory, writes: IdempotentWrites, rules: RuleSet, clock: Clock
+        self, units: UnitOfWorkFactory, writes: IdempotentWrites, rules: RuleStore, clock: Clock
     ) -> None:
         self._units = units
         self._writes = writes
@@ -41,9 +41,9 @@ class PostingService(posting_service_pb2_grpc.PostingServiceServicer):
         event = from_draft(request.event, current_caller().tenant)
 
         async def effect(uow: UnitOfWork) -> api.SubmitFinanceEventResponse:
-            transaction = PostgresPostingTransaction(uow)
+            transaction = PostgresPostingTransaction(uow, self._rules)
             now = self._clock.now()
-            result = (await post_finance_events(transaction, [event], self._rules, now))[0]
+            result = (await post_finance_events(transaction, [event], now))[0]
             if isinstance(result, DomainError):
                 raise result
             made = [journal.id for journal in result.journals] if result else []
@@ -58,11 +58,10 @@ class PostingService(posting_service_pb2_grpc.PostingServiceServicer):
         self, request: api.SimulatePostingRequest, context: Any
     ) -> api.SimulatePostingResponse:
         """What posting would write; leaving the unit of work without a commit writes nothing."""
-        event = from_draft(request.event, current_caller().tenant)
+        event, now = from_draft(request.event, current_caller().tenant), self._clock.now()
         async with self._units() as uow:
-            transaction = PostgresPostingTransaction(uow)
-            outcome = await simulate_posting(transaction, event, self._rules)
-        now = self._clock.now()
+            transaction = PostgresPostingTransaction(uow, self._rules)
+            outcome = await simulate_posting(transaction, event, now)
         return api.SimulatePostingResponse(
             journals=[to_journal(NumberedJournal(j, 0, ""), now) for j in outcome.journals],
             hold_gate=outcome.hold.gate if outcome.hold else "",

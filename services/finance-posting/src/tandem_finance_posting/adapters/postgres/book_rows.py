@@ -1,172 +1,176 @@
-"""State of a posting book: cost pools, issued costs, open items. Locked and written set-based."""
+"""A posting book from its tables and back: everything locked in one order, written set-based.
+
+Calendars first, then orders, earlier events, foreign items and goods: the same everywhere, so that
+two batches never wait for each other in a circle.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tandem_finance_posting.domain.cost_pool import CostPool, IssuedCost
+from tandem_finance_posting.adapters.postgres import (
+    cost_rows,
+    currency_rows,
+    order_rows,
+    period_rows,
+    prior_rows,
+)
+from tandem_finance_posting.domain.cost_ledger import CostNeeds, needs
+from tandem_finance_posting.domain.cost_policy import CostPolicy
+from tandem_finance_posting.domain.currency_rates import MonetaryItem, RateTable
+from tandem_finance_posting.domain.entity_currency import EntityCurrency
+from tandem_finance_posting.domain.errors import PostingRuleMissing
+from tandem_finance_posting.domain.event_type import VOIDS
 from tandem_finance_posting.domain.finance_event import FinanceEvent
+from tandem_finance_posting.domain.functional_amounts import ItemKey
 from tandem_finance_posting.domain.open_items import OpenItems
+from tandem_finance_posting.domain.overlay import Overlay
 from tandem_finance_posting.domain.posting_book import PostingBook
-from tandem_finance_posting.domain.posting_rule import RuleSet
+from tandem_finance_posting.domain.posting_rule import PostingRule
+from tandem_finance_posting.domain.posting_state import EventKey, LedgerKey, OrderKey
+from tandem_finance_posting.domain.rule_catalogue import RuleCatalogue
+from tandem_finance_posting.domain.rule_set import RuleSet
 
-# Rows are inserted before they are locked: a lock on a row that does not exist locks nothing, and
-# two postings of a new SKU would both start from an empty pool.
-_POOLS_EXIST = text("""
-    INSERT INTO cost_pool (tenant, legal_entity, sku, quantity, value_minor)
-    SELECT t, e, s, 0, 0 FROM unnest(CAST(:tenants AS text[]), CAST(:entities AS text[]),
-                                     CAST(:skus AS text[])) AS k (t, e, s)
-    ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
-""")
-_POOLS = text("""
-    SELECT tenant, legal_entity, sku, quantity, value_minor FROM cost_pool
-    WHERE (tenant, legal_entity, sku) IN (
-        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:entities AS text[]),
-                             CAST(:skus AS text[])))
-    ORDER BY tenant, legal_entity, sku FOR UPDATE
-""")
-_SAVE_POOLS = text("""
-    UPDATE cost_pool SET quantity = p.quantity, value_minor = p.value_minor
-    FROM json_to_recordset(CAST(:rows AS json))
-         AS p (tenant text, legal_entity text, sku text, quantity bigint, value_minor bigint)
-    WHERE cost_pool.tenant = p.tenant AND cost_pool.legal_entity = p.legal_entity
-      AND cost_pool.sku = p.sku
-""")
-_ORDERS_EXIST = text("""
-    INSERT INTO order_open_items (tenant, order_id, receivable_minor, deposit_minor, applications)
-    SELECT t, o, 0, 0, 0 FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS text[])) AS k (t, o)
-    ORDER BY 1, 2 ON CONFLICT DO NOTHING
-""")
-_ORDERS = text("""
-    SELECT tenant, order_id, receivable_minor, deposit_minor, applications FROM order_open_items
-    WHERE (tenant, order_id) IN (
-        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS text[])))
-    ORDER BY tenant, order_id FOR UPDATE
-""")
-_SAVE_ORDERS = text("""
-    UPDATE order_open_items SET receivable_minor = o.receivable, deposit_minor = o.deposit,
-           applications = o.applications
-    FROM json_to_recordset(CAST(:rows AS json))
-         AS o (tenant text, order_id text, receivable bigint, deposit bigint, applications integer)
-    WHERE order_open_items.tenant = o.tenant AND order_open_items.order_id = o.order_id
-""")
-_ISSUED = text("""
-    SELECT tenant, order_id, line_ref, quantity, cost_minor, returned_quantity, returned_cost_minor
-    FROM issued_cost WHERE (tenant, order_id) IN (
-        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS text[])))
-""")
-_SAVE_ISSUED = text("""
-    INSERT INTO issued_cost (tenant, order_id, line_ref, quantity, cost_minor, returned_quantity,
-                             returned_cost_minor)
-    SELECT * FROM json_to_recordset(CAST(:rows AS json))
-        AS i (tenant text, order_id text, line_ref text, quantity bigint, cost_minor bigint,
-              returned_quantity bigint, returned_cost_minor bigint)
-    ON CONFLICT (tenant, order_id, line_ref) DO UPDATE SET
-        quantity = excluded.quantity, cost_minor = excluded.cost_minor,
-        returned_quantity = excluded.returned_quantity,
-        returned_cost_minor = excluded.returned_cost_minor
-""")
-_HELD = text("""
-    SELECT tenant, legal_entity, order_id, skus, event_type FROM finance_event
-    WHERE state = 'HELD' AND (skus && CAST(:skus AS text[]) OR order_id = ANY(:orders))
-""")
-ISSUING_TYPES = ("shipment.confirmed", "pos.sale")
+
+@dataclass
+class OpenBook:
+    """A book and what it was loaded with, to write only what changed."""
+
+    book: PostingBook
+    items_before: dict[OrderKey, OpenItems]
+    fx_before: dict[ItemKey, MonetaryItem]
 
 
 async def open_book(
-    connection: AsyncConnection, events: Sequence[FinanceEvent], rules: RuleSet
-) -> PostingBook:
-    """The state the events touch. Orders are locked before pools, everywhere, so that two batches
-    never wait for each other in a circle."""
-    book = PostingBook(rules)
-    await _load_orders(connection, events, book)
-    await _load_pools(connection, events, book)
-    await _load_holds(connection, events, book)
-    return book
+    connection: AsyncConnection,
+    events: Sequence[FinanceEvent],
+    catalogues: dict[str, RuleCatalogue],
+    today: date,
+) -> OpenBook:
+    """The state the events touch, locked."""
+    keys = set(_prior_keys(events, catalogues))
+    ledgers = _ledgers(events, catalogues) | await prior_rows.ledgers(connection, keys)
+    calendars = await period_rows.load_calendars(connection, ledgers)
+    items = await order_rows.load(connection, events)
+    prior = await prior_rows.load(connection, keys)
+    everyone = [*events, *(found.event for found in prior.values())]
+    fx_items, rates = await _foreign(connection, everyone, catalogues)
+    policies = {tenant: known.in_force(today).policies for tenant, known in catalogues.items()}
+    ledger = await cost_rows.load(
+        connection,
+        _cost_needs(everyone, catalogues),
+        CostPolicy(policies),
+        EntityCurrency(catalogues, rates),
+    )
+    book = PostingBook(
+        catalogues=catalogues,
+        today=today,
+        cost=ledger,
+        open_items=items,
+        fx_items=fx_items,
+        prior=prior,
+        calendars=calendars,
+        rates=rates,
+    )
+    return OpenBook(book, dict(items), dict(fx_items))
 
 
-async def _load_orders(
-    connection: AsyncConnection, events: Sequence[FinanceEvent], book: PostingBook
-) -> None:
-    keys = sorted({(event.tenant, event.order_id) for event in events if event.order_id})
-    if not keys:
-        return
-    arguments = {"tenants": [k[0] for k in keys], "orders": [k[1] for k in keys]}
-    await connection.execute(_ORDERS_EXIST, arguments)
-    for row in await connection.execute(_ORDERS, arguments):
-        book.open_items[row[0], row[1]] = OpenItems(*row[2:])
-    for row in await connection.execute(_ISSUED, arguments):
-        book.issued[row[0], row[1], row[2]] = IssuedCost(*row[3:])
+async def save_book(connection: AsyncConnection, opened: OpenBook) -> None:
+    """Writes what the events changed."""
+    await cost_rows.save(connection, opened.book.cost)
+    await order_rows.save(connection, opened.book.open_items, opened.items_before)
+    await currency_rows.save_items(connection, opened.book.fx_items, opened.fx_before)
 
 
-async def _load_pools(
-    connection: AsyncConnection, events: Sequence[FinanceEvent], book: PostingBook
-) -> None:
-    keys = sorted({(e.tenant, e.legal_entity, sku) for e in events for sku in e.skus})
-    if not keys:
-        return
-    arguments = {
-        "tenants": [k[0] for k in keys],
-        "entities": [k[1] for k in keys],
-        "skus": [k[2] for k in keys],
-    }
-    await connection.execute(_POOLS_EXIST, arguments)
-    for row in await connection.execute(_POOLS, arguments):
-        book.pools[row[0], row[1], row[2]] = CostPool(row[3], row[4])
+def _rules(event: FinanceEvent, catalogues: dict[str, RuleCatalogue]) -> RuleSet | None:
+    """The event's rules; None for an event no rule set is for, which posting refuses."""
+    try:
+        return catalogues[event.tenant].in_force(event.original_date)
+    except PostingRuleMissing:
+        return None
 
 
-async def _load_holds(
-    connection: AsyncConnection, events: Sequence[FinanceEvent], book: PostingBook
-) -> None:
-    arguments = {
-        "skus": sorted({sku for event in events for sku in event.skus}),
-        "orders": sorted({event.order_id for event in events if event.order_id}),
-    }
-    for tenant, entity, order_id, skus, event_type in await connection.execute(_HELD, arguments):
-        if event_type in ISSUING_TYPES:
-            book.held_skus.update((tenant, entity, sku) for sku in skus)
-        if order_id:
-            book.held_orders.add((tenant, order_id))
+def _prior_keys(
+    events: Iterable[FinanceEvent], catalogues: dict[str, RuleCatalogue]
+) -> Iterable[EventKey]:
+    for event in events:
+        for revision in range(1, event.revision):
+            yield event.tenant, event.key_of(revision)
+        rules = _rules(event, catalogues)
+        declared = rules.event_types.get(event.type) if rules else None
+        voided = event.facts.get(VOIDS)
+        if declared is not None and declared.reverses and isinstance(voided, str):
+            yield event.tenant, voided
 
 
-async def save_book(connection: AsyncConnection, book: PostingBook) -> None:
-    """Writes pools, issued costs and open items as the book has them."""
-    pools = [
-        {
-            "tenant": tenant,
-            "legal_entity": entity,
-            "sku": sku,
-            "quantity": pool.quantity,
-            "value_minor": pool.value,
-        }
-        for (tenant, entity, sku), pool in book.pools.items()
-    ]
-    orders = [
-        {
-            "tenant": tenant,
-            "order_id": order_id,
-            "receivable": items.receivable,
-            "deposit": items.deposit,
-            "applications": items.applications,
-        }
-        for (tenant, order_id), items in book.open_items.items()
-    ]
-    issued = [
-        {
-            "tenant": tenant,
-            "order_id": order_id,
-            "line_ref": line_ref,
-            "quantity": line.quantity,
-            "cost_minor": line.cost,
-            "returned_quantity": line.returned_quantity,
-            "returned_cost_minor": line.returned_cost,
-        }
-        for (tenant, order_id, line_ref), line in book.issued.items()
-    ]
-    for statement, rows in ((_SAVE_POOLS, pools), (_SAVE_ORDERS, orders), (_SAVE_ISSUED, issued)):
-        if rows:
-            await connection.execute(statement, {"rows": json.dumps(rows)})
+def _cost_needs(events: Iterable[FinanceEvent], catalogues: dict[str, RuleCatalogue]) -> CostNeeds:
+    found = CostNeeds()
+    for event in events:
+        rules = _rules(event, catalogues)
+        declared = rules.event_types.get(event.type) if rules else None
+        if declared is not None:
+            found |= needs(event, declared.cost)
+    return found
+
+
+def _ledgers(
+    events: Iterable[FinanceEvent], catalogues: dict[str, RuleCatalogue]
+) -> set[LedgerKey]:
+    """Ledgers the events may post in: their entity's and their partners', in every book."""
+    found: set[LedgerKey] = set()
+    for event in events:
+        for book, rule in _slots(event, catalogues):
+            found.add((event.tenant, event.legal_entity, book))
+            partner = event.facts.get(rule.entity) if rule.entity else ""
+            if isinstance(partner, str) and partner:
+                found.add((event.tenant, partner, book))
+    return found
+
+
+def _slots(
+    event: FinanceEvent, catalogues: dict[str, RuleCatalogue]
+) -> Iterable[tuple[str, PostingRule]]:
+    """Book and rule of everything the event may become."""
+    rules = _rules(event, catalogues)
+    for (book, _), in_slot in (rules.by_slot.get(event.type, {}) if rules else {}).items():
+        for rule in in_slot:
+            yield book, rule
+
+
+async def _foreign(
+    connection: AsyncConnection,
+    events: Iterable[FinanceEvent],
+    catalogues: dict[str, RuleCatalogue],
+) -> tuple[Overlay[ItemKey, MonetaryItem], dict[str, RateTable]]:
+    wanted = currency_rows.ForeignNeeds()
+    for event in events:
+        ledgers = set(_foreign_ledgers(event, catalogues))
+        if ledgers:
+            wanted.ledgers |= ledgers
+            wanted.items.add(event.order_id)
+            wanted.days.add(event.original_date)
+    if not wanted.ledgers:
+        return Overlay(), {}
+    tenants, codes = {x[0] for x in wanted.ledgers}, {x[2] for x in wanted.ledgers}
+    rates = await currency_rows.load_rates(connection, tenants, codes, wanted.days)
+    return await currency_rows.load_items(connection, wanted), rates
+
+
+def _foreign_ledgers(
+    event: FinanceEvent, catalogues: dict[str, RuleCatalogue]
+) -> Iterable[tuple[str, str, str]]:
+    """Tenant, entity and currency of every line that may be foreign to its entity's books."""
+    rules = _rules(event, catalogues)
+    for _, rule in _slots(event, catalogues):
+        entity = str(event.facts.get(rule.entity, "")) if rule.entity else event.legal_entity
+        known = rules.entity(entity) if rules else None
+        if known is None or not known.currency_code:
+            continue
+        codes = {event.currency_code}
+        codes |= {str(event.facts.get(line.currency, "")) for line in rule.lines if line.currency}
+        for code in codes - {known.currency_code, ""}:
+            yield event.tenant, entity, code

@@ -252,7 +252,8 @@ async def save(connection: AsyncConnection, ledger: CostLedger) -> None:
 def _rows(
     part: Mapping[Any, Any], keys: set[Any], values: Callable[[Any], Mapping[str, Any]]
 ) -> Rows:
-    return [{**key._asdict(), **values(part[key])} for key in sorted(keys)]
+    # An event that failed after its cost was stamped left keys that are not there again.
+    return [{**key._asdict(), **values(part[key])} for key in sorted(keys & part.keys())]
 
 
 def _receipt_row(receipt: Receipt) -> dict[str, Any]:

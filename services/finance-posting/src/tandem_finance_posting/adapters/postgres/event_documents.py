@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,4 +20,19 @@ def to_document(event: FinanceEvent) -> dict[str, Any]:
 
 def from_document(document: str) -> FinanceEvent:
     """The event of a row. Raises pydantic.ValidationError for one this code cannot read."""
-    return _EVENT.validate_json(document)
+    return _EVENT.validate_python(_with_moves_in_facts(json.loads(document)))
+
+
+def _with_moves_in_facts(document: dict[str, Any]) -> dict[str, Any]:
+    """Events held by the first version kept what moves cost beside the facts, in the order of the
+    lines: unless it is put back among them, such an event would be posted without its cost."""
+    facts = document["facts"]
+    for place, issue in enumerate(document.pop("issues", ())):
+        facts["lines"][place] |= {"line_ref": issue["line_ref"], "quantity": issue["quantity"]}
+    returns = document.pop("returns", ())
+    if returns:
+        facts["goods"] = list(returns)
+        facts.pop("returned_costs", None)
+    for place, receipt in enumerate(document.pop("receipts", ())):
+        facts["receipts"][place] |= {"quantity": receipt["quantity"]}
+    return document

@@ -12,8 +12,6 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tandem_finance_posting.adapters.postgres.event_documents import to_document
-from tandem_finance_posting.application.ports import EventOutcome
 from tandem_finance_posting.domain.journal import Journal
 
 _SEQUENCES = text("""
@@ -56,25 +54,6 @@ _JOURNALS = text("""
             AS (role text, side text, amount bigint, currency text, functional bigint,
                 dimensions jsonb, rule_line text)
     ) WITH ORDINALITY AS l (role, side, amount, currency, functional, dimensions, rule_line, place)
-""")
-_EVENTS = text("""
-    INSERT INTO finance_event (tenant, event_key, event_type, state, legal_entity, original_date,
-        order_id, currency_code, fingerprint, facts, document, skus, hold_gate, hold_detail,
-        accepted_at, posted_at)
-    SELECT tenant, event_key, event_type, state, legal_entity, date, order_id, currency_code,
-           decode(fingerprint, 'hex'), facts, document, skus, hold_gate, hold_detail,
-           :now, CASE WHEN state = 'POSTED' THEN CAST(:now AS timestamptz) END
-    FROM ROWS FROM (
-        json_to_recordset(CAST(:events AS json))
-            AS (tenant text, event_key text, event_type text, state text, legal_entity text,
-                date date, order_id text, currency_code text, fingerprint text, facts jsonb,
-                document jsonb, skus text[], hold_gate text, hold_detail text)
-    ) WITH ORDINALITY AS e (tenant, event_key, event_type, state, legal_entity, date, order_id,
-        currency_code, fingerprint, facts, document, skus, hold_gate, hold_detail, place)
-    ORDER BY place
-    ON CONFLICT (tenant, event_key) DO UPDATE SET state = excluded.state, facts = excluded.facts,
-        hold_gate = excluded.hold_gate, hold_detail = excluded.hold_detail,
-        posted_at = excluded.posted_at
 """)
 
 
@@ -162,33 +141,4 @@ def _journal_row(item: NumberedJournal) -> dict[str, Any]:
             }
             for line in journal.lines
         ],
-    }
-
-
-async def write_events(
-    connection: AsyncConnection, outcomes: Sequence[EventOutcome], now: datetime
-) -> None:
-    """Inserts events, or updates the held ones that are posted now."""
-    rows = json.dumps([_event_row(outcome) for outcome in outcomes])
-    await connection.execute(_EVENTS, {"now": now, "events": rows})
-
-
-def _event_row(outcome: EventOutcome) -> dict[str, Any]:
-    event, hold = outcome.event, outcome.hold
-    return {
-        "tenant": event.tenant,
-        "event_key": event.key,
-        "event_type": event.type,
-        "state": "HELD" if hold else "POSTED",
-        "legal_entity": event.legal_entity,
-        "date": event.original_date.isoformat(),
-        "order_id": event.order_id,
-        "currency_code": event.currency_code,
-        "fingerprint": outcome.fingerprint.hex(),
-        "facts": outcome.facts,
-        # Only a held event is ever read back as it came.
-        "document": to_document(event) if hold else {},
-        "skus": event.skus,
-        "hold_gate": hold.gate if hold else "",
-        "hold_detail": hold.detail if hold else "",
     }

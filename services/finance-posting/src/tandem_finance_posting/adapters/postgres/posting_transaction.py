@@ -11,13 +11,19 @@ from tandem_platform import telemetry
 from tandem_platform.event_journal import event_from
 from tandem_platform.unit_of_work import UnitOfWork
 
-from tandem_finance_posting.adapters.postgres import book_rows, journal_rows
+from tandem_finance_posting.adapters.postgres import (
+    balance_rows,
+    book_rows,
+    event_rows,
+    journal_rows,
+)
+from tandem_finance_posting.adapters.postgres.book_rows import OpenBook
 from tandem_finance_posting.adapters.postgres.event_documents import from_document
+from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
 from tandem_finance_posting.adapters.wire.journal_mapping import to_finance_event, to_journal
 from tandem_finance_posting.application.ports import EventOutcome, HeldEvent, KnownEvent
 from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.posting_book import PostingBook
-from tandem_finance_posting.domain.posting_rule import RuleSet
 
 _KNOWN = text("""
     SELECT tenant, event_key, fingerprint FROM finance_event
@@ -33,8 +39,10 @@ _HELD = text("""
 class PostgresPostingTransaction:
     """Posting's rows in one unit of work."""
 
-    def __init__(self, unit: UnitOfWork) -> None:
+    def __init__(self, unit: UnitOfWork, rules: RuleStore) -> None:
         self._unit = unit
+        self._rules = rules
+        self._opened: OpenBook | None = None
 
     async def known(self, events: Sequence[FinanceEvent]) -> dict[tuple[str, str], KnownEvent]:
         """Events stored before."""
@@ -42,9 +50,12 @@ class PostgresPostingTransaction:
         rows = await self._unit.connection.execute(_KNOWN, arguments)
         return {(row[0], row[1]): KnownEvent(bytes(row[2])) for row in rows}
 
-    async def open_book(self, events: Sequence[FinanceEvent], rules: RuleSet) -> PostingBook:
+    async def open_book(self, events: Sequence[FinanceEvent], now: datetime) -> PostingBook:
         """The state these events touch, locked."""
-        return await book_rows.open_book(self._unit.connection, events, rules)
+        connection = self._unit.connection
+        catalogues = await self._rules.catalogues(connection, {event.tenant for event in events})
+        self._opened = await book_rows.open_book(connection, events, catalogues, now.date())
+        return self._opened.book
 
     async def held(self, after: int, rows: int) -> list[HeldEvent]:
         """Held events behind a place, in order of acceptance, locked."""
@@ -59,8 +70,10 @@ class PostgresPostingTransaction:
         journals = [(j, trace_id(o.event)) for o in outcomes for j in o.journals]
         numbered = await journal_rows.number_journals(connection, journals)
         await journal_rows.write_journals(connection, numbered, now)
-        await journal_rows.write_events(connection, outcomes, now)
-        await book_rows.save_book(connection, book)
+        await balance_rows.add_to_balances(connection, numbered, now)
+        await event_rows.write_events(connection, outcomes, now)
+        assert self._opened is not None, "a book is opened before it is stored"
+        await book_rows.save_book(connection, self._opened)
         for item in numbered:
             self._record_journal(item, now)
         for outcome in outcomes:

@@ -87,7 +87,7 @@ def to_finance_event(outcome: EventOutcome, now: datetime) -> wire.FinanceEvent:
     message = wire.FinanceEvent(
         event_key=event.key,
         event_type=event.type,
-        state=wire.FinanceEvent.STATE_HELD if hold else wire.FinanceEvent.STATE_POSTED,
+        state=wire.FinanceEvent.State.Value(f"STATE_{outcome.state}"),
         legal_entity=event.legal_entity,
         original_date=event.original_date.isoformat(),
         order_id=event.order_id,

@@ -19,16 +19,9 @@ from tandem_finance_posting.domain.errors import (
     PayloadUnreadable,
     UnsupportedEnum,
 )
-from tandem_finance_posting.domain.finance_event import (
-    CostIssue,
-    CostReceipt,
-    CostReturn,
-    FinanceEvent,
-)
+from tandem_finance_posting.domain.finance_event import FinanceEvent
 
 EntityOf = Callable[[str], str]
-QUANTITY_MAX = 10**12
-"""Units of one movement; sums of very many still fit into 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,6 @@ class _Content:
     currency_code: str
     facts: dict[str, Any]
     order_id: str = ""
-    issues: tuple[CostIssue, ...] = ()
-    returns: tuple[CostReturn, ...] = ()
-    receipts: tuple[CostReceipt, ...] = ()
 
 
 def from_source(event: SourceEvent, entity_of: EntityOf) -> FinanceEvent | None:
@@ -86,9 +76,6 @@ def from_source(event: SourceEvent, entity_of: EntityOf) -> FinanceEvent | None:
         currency_code=content.currency_code,
         facts=content.facts,
         order_id=content.order_id,
-        issues=content.issues,
-        returns=content.returns,
-        receipts=content.receipts,
         source_event_id=event.event_id,
         trace_headers=event.trace_headers,
     )
@@ -98,11 +85,6 @@ def _check(content: _Content) -> None:
     """What every finance event needs, before it costs a wrong journal or an endless retry."""
     if not content.currency_code:
         raise FinanceFactInvalid("currency_code", content.type)
-    quantities = [item.quantity for item in content.issues]
-    quantities += [item.quantity for item in content.returns]
-    quantities += [item.quantity for item in content.receipts]
-    if not all(0 < quantity <= QUANTITY_MAX for quantity in quantities):
-        raise FinanceFactInvalid("quantity", content.type)
 
 
 def _day(stamp: Timestamp) -> date:
@@ -141,12 +123,13 @@ def _shipped(message: order.FulfilmentShipped, _: SourceEvent) -> _Content:
             "taxes": list(_tax_facts(taxes)),
         },
         order_id=message.order_id,
-        issues=tuple(CostIssue(x.line_ref, x.sku, x.quantity) for x in message.lines),
     )
 
 
 def _line_facts(line: order.ShippedLine | OrderDraftLine, channel: str) -> dict[str, Any]:
     return {
+        "line_ref": line.line_ref,
+        "quantity": line.quantity,
         "list": line.list_amount.minor_units,
         "discount": line.discount_amount.minor_units,
         "funded": line.funded_discount_amount.minor_units,
@@ -186,12 +169,12 @@ def _sale(message: order.SaleCompleted, _: SourceEvent) -> _Content:
         currency_code=sale.currency_code,
         facts={
             **store,
+            "channel": sale.channel,
             **tenders,
             "lines": [{**_line_facts(line, sale.channel), **store} for line in sale.lines],
             "taxes": list(_tax_facts(tax for line in sale.lines for tax in line.taxes)),
         },
         order_id=message.order_id,
-        issues=tuple(CostIssue(x.line_ref, x.sku, x.quantity) for x in sale.lines),
     )
 
 
@@ -242,23 +225,29 @@ def _returned(message: order.ReturnApproved, _: SourceEvent) -> _Content:
                     "net": line.net_amount.minor_units,
                     "tax": line.tax_amount.minor_units,
                     "sku": sku,
+                    "line_ref": line.line_ref,
                 }
                 for line, sku in lines
             ],
-            "returned_costs": [],
+            "goods": list(_goods(lines)),
         },
         order_id=message.order_id,
-        returns=tuple(_cost_returns(lines)),
     )
 
 
-def _cost_returns(lines: Iterable[tuple[order_pb2.ReturnLine, str]]) -> Iterable[CostReturn]:
+def _goods(lines: Iterable[tuple[order_pb2.ReturnLine, str]]) -> Iterable[dict[str, Any]]:
+    """What came back; a customer who keeps the goods moves none."""
     for line, sku in lines:
         if line.disposition not in _DISPOSITIONS:
             raise UnsupportedEnum("disposition", line.disposition)
         disposition = _DISPOSITIONS[line.disposition]
         if disposition != "KEEP":
-            yield CostReturn(line.line_ref, sku, line.quantity, disposition)
+            yield {
+                "line_ref": line.line_ref,
+                "sku": sku,
+                "quantity": line.quantity,
+                "disposition": disposition,
+            }
 
 
 def _refunded(message: order.RefundSettled, _: SourceEvent) -> _Content:
@@ -290,16 +279,14 @@ def _received(message: connector.GoodsReceived, _: SourceEvent) -> _Content:
                 {
                     "cost": line.cost_amount.minor_units,
                     "sku": line.sku,
+                    "quantity": line.quantity,
+                    "receipt_ref": message.receipt_ref,
                     "vendor": message.vendor,
                     "purchase_order": message.purchase_order,
                 }
                 for line in message.lines
             ]
         },
-        receipts=tuple(
-            CostReceipt(line.sku, line.quantity, line.cost_amount.minor_units)
-            for line in message.lines
-        ),
     )
 
 

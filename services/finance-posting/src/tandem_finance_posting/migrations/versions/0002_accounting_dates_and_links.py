@@ -42,3 +42,48 @@ def upgrade() -> None:
     """)
     # Hashes are made of other things from now on: an empty one means "known, not compared".
     op.execute("UPDATE finance_event SET fingerprint = ''")
+    op.execute(r"""
+        UPDATE finance_event SET
+            source_system = split_part(event_key, ':', 1),
+            event_id = regexp_replace(event_key, '^[^:]*:[^:]*:(.*):[0-9]+$', '\1'),
+            revision = CAST(regexp_replace(event_key, '^.*:([0-9]+)$', '\1') AS integer)
+    """)
+    # Sums before application from here on: what was applied so far is in the derived journals.
+    op.execute("""
+        ALTER TABLE order_open_items
+            ADD COLUMN applied_minor bigint NOT NULL DEFAULT 0,
+            ADD COLUMN currency_code text NOT NULL DEFAULT '',
+            ADD COLUMN rate_date date, ADD COLUMN rate_nano bigint NOT NULL DEFAULT 0
+    """)
+    op.execute("""
+        UPDATE order_open_items o SET applied_minor = a.amount,
+            receivable_minor = receivable_minor + a.amount,
+            deposit_minor = deposit_minor + a.amount
+        FROM (SELECT j.tenant, j.order_id, sum(l.amount_minor) AS amount
+              FROM journal j JOIN journal_line l ON l.tenant = j.tenant AND l.journal_id = j.id
+              WHERE j.event_type = 'deposit.applied' AND l.role = 'AR_ORDER'
+              GROUP BY j.tenant, j.order_id) a
+        WHERE o.tenant = a.tenant AND o.order_id = a.order_id
+    """)
+    op.execute("""
+        CREATE TABLE fx_item (
+            tenant text NOT NULL, legal_entity text NOT NULL, book text NOT NULL,
+            role text NOT NULL, currency_code text NOT NULL, item text NOT NULL,
+            amount_minor bigint NOT NULL, functional_minor bigint NOT NULL,
+            PRIMARY KEY (tenant, legal_entity, currency_code, item, book, role)
+        ) WITH (fillfactor = 70)
+    """)
+    # Foreign postings of one entity and currency take turns on this row.
+    op.execute("""
+        CREATE TABLE fx_ledger (
+            tenant text NOT NULL, legal_entity text NOT NULL, currency_code text NOT NULL,
+            PRIMARY KEY (tenant, legal_entity, currency_code)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE currency_rate (
+            tenant text NOT NULL, from_currency text NOT NULL, to_currency text NOT NULL,
+            day date NOT NULL, rate_nano bigint NOT NULL CHECK (rate_nano > 0),
+            PRIMARY KEY (tenant, from_currency, to_currency, day)
+        )
+    """)
