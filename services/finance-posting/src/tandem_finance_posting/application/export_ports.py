@@ -120,6 +120,14 @@ class ExportStore(Protocol):
         """All journals of a batch, in the order of the books."""
         ...
 
+    async def member_states(self, batch: ExportBatch) -> set[MemberState]:
+        """What was said about journals of a batch, each word once."""
+        ...
+
+    async def acknowledge(self, batch: ExportBatch, group_number: int, moment: Moment) -> None:
+        """The ERP has all journals of a document that were not answered yet."""
+        ...
+
     async def journals_of(self, batch: ExportBatch, group_number: int) -> list[BookJournal]:
         """Journals of one of its documents that are not refused; of all for 0."""
         ...

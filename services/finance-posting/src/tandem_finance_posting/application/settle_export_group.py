@@ -13,7 +13,6 @@ from tandem_finance_posting.domain.export_batch import (
     ExportGroup,
     ExportHold,
     GroupState,
-    Member,
     MemberState,
     Moment,
     RetryPolicy,
@@ -61,8 +60,7 @@ class SettleExportGroup:
             return batch
         after = after_answer(group, self.answer, self.retry, moment)
         if after.state is GroupState.ACKED:
-            pending = await _pending(store, batch, self.number)
-            await store.decide(batch, Verdict(MemberState.ACKED, pending), moment)
+            await store.acknowledge(batch, self.number, moment)
         if isinstance(self.answer, Refused):
             after = await self._refused(store, batch, after, moment)
         await store.save_group(batch, after)
@@ -122,8 +120,7 @@ async def refuse(
 async def moved_on(store: ExportStore, batch: ExportBatch, moment: Moment) -> ExportBatch:
     """The batch in the state its documents and journals give it; tells when that is news."""
     groups = await store.groups(batch)
-    members = await store.members(batch)
-    state = batch_state(groups, [member.state for member in members])
+    state = batch_state(groups, await store.member_states(batch))
     if state is batch.state:
         return batch
     over = not any(group.state.open for group in newest(groups))
@@ -138,10 +135,3 @@ async def moved_on(store: ExportStore, batch: ExportBatch, moment: Moment) -> Ex
     if news:
         store.tell(after, news, moment)
     return after
-
-
-async def _pending(store: ExportStore, batch: ExportBatch, number: int) -> list[str]:
-    def waits(member: Member) -> bool:
-        return member.group_number == number and member.state is MemberState.PENDING
-
-    return [member.journal_id for member in await store.members(batch) if waits(member)]

@@ -28,6 +28,7 @@ from tandem_finance_posting.application.probe_export import Probed, ProbeExport,
 from tandem_finance_posting.application.seal_export_batch import SealExportBatch
 from tandem_finance_posting.application.send_export_batch import SendExportBatch
 from tandem_finance_posting.application.settle_export_group import SettleExportGroup
+from tandem_finance_posting.domain.errors import ExportBatchWrongState, ExportOutcomeUnknown
 from tandem_finance_posting.domain.export_batch import (
     NEVER_EXPORTED,
     WHOLE_PERMILLE,
@@ -93,16 +94,9 @@ class ExportLoop:
         for ledger in await self._ledgers():
             await self._build(ledger)
         for tenant, batch_id in await self._in_state(BatchState.BUILDING):
-            seal = SealExportBatch(tenant, batch_id, self._limits.lines_max)
-            async with self._units() as uow:
-                await seal.carry_out(PostgresExportStore(uow), self.moment())
-                await uow.commit()
-            await fp("export.sealed")
+            await self._seal(tenant, batch_id)
         for tenant, batch_id in await self._in_state(BatchState.SEALED):
-            async with self._units() as uow:
-                send = SendExportBatch(tenant, batch_id)
-                await send.carry_out(PostgresExportStore(uow), self.moment())
-                await uow.commit()
+            await self._send(tenant, batch_id)
 
     async def deliver(self) -> int:
         """Sends or asks for every document that is due; how many answers were taken in."""
@@ -156,10 +150,28 @@ class ExportLoop:
             if not built.more:
                 return
             if built.batch:
-                seal = SealExportBatch(ledger.tenant, built.batch.id, self._limits.lines_max)
-                async with self._units() as uow:
-                    await seal.carry_out(PostgresExportStore(uow), self.moment())
-                    await uow.commit()
+                await self._seal(ledger.tenant, built.batch.id)
+
+    async def _seal(self, tenant: str, batch_id: str) -> None:
+        seal = SealExportBatch(tenant, batch_id, self._limits.lines_max)
+        async with self._units() as uow:
+            try:
+                await seal.carry_out(PostgresExportStore(uow), self.moment())
+            except ExportBatchWrongState:
+                return  # Another replica was faster; its seal is as good as ours.
+            await uow.commit()
+        await fp("export.sealed")
+
+    async def _send(self, tenant: str, batch_id: str) -> None:
+        async with self._units() as uow:
+            try:
+                await SendExportBatch(tenant, batch_id).carry_out(
+                    PostgresExportStore(uow), self.moment()
+                )
+            except (ExportBatchWrongState, ExportOutcomeUnknown):
+                return  # Another replica was faster.
+            await uow.commit()
+        await fp("export.sent")
 
     async def _deliver(self, gateway: ErpGateway, claim: Claim) -> None:
         await fp("export.before_call")

@@ -124,6 +124,15 @@ _MEMBERS = text("""
     SELECT journal_id::text, sequence, accounting_date, state, group_number FROM export_member
     WHERE tenant = :tenant AND batch_id = CAST(:batch AS uuid) ORDER BY sequence
 """)
+_MEMBER_STATES = text("""
+    SELECT DISTINCT state FROM export_member
+    WHERE tenant = :tenant AND batch_id = CAST(:batch AS uuid)
+""")
+_ACKNOWLEDGE = text("""
+    UPDATE export_member SET state = 'ACKED', decided_at = :now
+    WHERE tenant = :tenant AND batch_id = CAST(:batch AS uuid) AND group_number = :group
+      AND state = 'PENDING'
+""")
 _JOURNALS_OF = text(f"""
     SELECT {JOURNAL_COLUMNS} FROM export_member AS m
     JOIN journal AS j ON j.tenant = m.tenant AND j.id = m.journal_id
@@ -269,6 +278,16 @@ class PostgresExportStore:
         """All journals of a batch."""
         found = await self._connection.execute(_MEMBERS, _at(batch))
         return [Member(row[0], row[1], row[2], MemberState(row[3]), row[4]) for row in found]
+
+    async def member_states(self, batch: ExportBatch) -> set[MemberState]:
+        """What was said about journals of a batch, each word once."""
+        found = await self._connection.execute(_MEMBER_STATES, _at(batch))
+        return {MemberState(row[0]) for row in found}
+
+    async def acknowledge(self, batch: ExportBatch, group_number: int, moment: Moment) -> None:
+        """The ERP has all journals of a document that were not answered yet."""
+        values = {**_at(batch), "group": group_number, "now": moment.now}
+        await self._connection.execute(_ACKNOWLEDGE, values)
 
     async def journals_of(self, batch: ExportBatch, group_number: int) -> list[BookJournal]:
         """Journals of one of its documents that are not refused; of all for 0."""
