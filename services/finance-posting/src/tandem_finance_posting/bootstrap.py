@@ -17,6 +17,7 @@ from tandem_finance_posting.entrypoints.consumer_source_events import (
     HeldEvents,
     SourceEvents,
 )
+from tandem_finance_posting.entrypoints.export_parts import export_parts
 from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
 from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
@@ -48,6 +49,7 @@ async def build(runtime: Runtime) -> ServiceParts:
     )
     writes = IdempotentWrites(runtime.units, runtime.clock)
     read_models = LedgerReadModels(runtime.database)
+    export_services, export_loops, closers = export_parts(runtime, settings, writes)
     return ServiceParts(
         servicers=[
             LedgerService(
@@ -56,8 +58,10 @@ async def build(runtime: Runtime) -> ServiceParts:
                 runtime.page_tokens,
             ),
             PostingService(runtime.units, writes, rules, runtime.clock),
+            *export_services,
             *platform_servicers(runtime, runners, writes),
         ],
         consumers=runners,
-        loops=[held_loop, purge_loop(writes)],
+        loops=[held_loop, *export_loops, purge_loop(writes)],
+        closers=closers,
     )
