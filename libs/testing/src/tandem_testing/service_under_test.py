@@ -91,10 +91,10 @@ class ServiceUnderTest:
             )
 
     @asynccontextmanager
-    async def channel(self) -> AsyncIterator[grpc.aio.Channel]:
-        """A channel to it with every scope."""
+    async def channel(self, subject: str = CLIENT) -> AsyncIterator[grpc.aio.Channel]:
+        """A channel to it with every scope, calling as ``subject``."""
         peers = {self.name: f"127.0.0.1:{self.port}"}
-        identity = caller()
+        identity = caller(subject=subject)
         channel = ServiceChannel(
             ServiceSettings(service_name=CLIENT, peers=peers),
             self.name,
