@@ -51,7 +51,14 @@ class CostNeeds:
     events: frozenset[EventId] = frozenset()
 
     def __or__(self, other: CostNeeds) -> CostNeeds:
-        return CostNeeds(*(getattr(self, f.name) | getattr(other, f.name) for f in fields(self)))
+        return CostNeeds.of_all([self, other])
+
+    @classmethod
+    def of_all(cls, several: Sequence[CostNeeds]) -> CostNeeds:
+        """What several events touch together; one by one with ``|`` would copy the first again for
+        each of the others."""
+        names = [f.name for f in fields(cls)]
+        return cls(*(frozenset().union(*(getattr(x, name) for x in several)) for name in names))
 
 
 def needs(event: FinanceEvent, moves: Sequence[CostMove]) -> CostNeeds:

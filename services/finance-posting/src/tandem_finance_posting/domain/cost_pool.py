@@ -7,7 +7,7 @@ invoice that differs from its receipt reaches just the units that are still ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -72,10 +72,24 @@ class CostPool:
         layer = Layer(receipt_ref, quantity, cost if self._fifo else 0)
         return self._with(self.quantity + quantity, self.value + cost, (*self.layers, layer))
 
-    def put_back(self, quantity: int, cost: int) -> CostPool:
-        """Units that never really left: they are the oldest again."""
-        layer = Layer("", quantity, cost if self._fifo else 0)
-        return self._with(self.quantity + quantity, self.value + cost, (layer, *self.layers))
+    def oldest(self, quantity: int) -> tuple[Layer, ...]:
+        """The layers that many units would leave from."""
+        left, _ = self._without_oldest(quantity)
+        pairs = zip(self.layers, left, strict=True)
+        taken = (Layer(x.receipt_ref, x.quantity - y.quantity, x.value - y.value) for x, y in pairs)
+        return tuple(x for x in taken if x.quantity)
+
+    def put_back(self, quantity: int, cost: int, layers: Sequence[Layer] = ()) -> CostPool:
+        """Units that never really left: they are the oldest again, of the receipts they were of."""
+        known = sum(x.quantity for x in layers) == quantity
+        first = list(layers if known else [Layer("", quantity, cost)])
+        if not self._fifo or sum(x.value for x in first) != cost:
+            first = _valued(first, cost if self._fifo else 0)
+        rest = list(self.layers)
+        if rest and first[-1].receipt_ref == rest[0].receipt_ref:
+            # One layer before, part of which had left.
+            first[-1] = _sum(first[-1], rest.pop(0), first[-1].receipt_ref)
+        return self._with(self.quantity + quantity, self.value + cost, (*first, *rest))
 
     def can_issue(self, quantity: int) -> bool:
         """True when the pool holds that many: cost of units never received is not known."""
@@ -181,6 +195,12 @@ def _joined(layers: list[Layer]) -> list[Layer]:
     while len(joined) > LAYERS_MAX:
         joined[:2] = [_sum(joined[0], joined[1], "")]
     return joined
+
+
+def _valued(layers: list[Layer], value: int) -> list[Layer]:
+    """The layers with a value spread over their units."""
+    parts = split_by_weights(value, [x.quantity for x in layers])
+    return [Layer(x.receipt_ref, x.quantity, v) for x, v in zip(layers, parts, strict=True)]
 
 
 def _same_unit_cost(one: Layer, two: Layer) -> bool:

@@ -13,7 +13,7 @@ from tandem_finance_posting.domain.cost_move import (
 )
 from tandem_finance_posting.domain.cost_state import AsideKey, CostState, PoolKey
 from tandem_finance_posting.domain.goods_aside import Stage
-from tandem_finance_posting.domain.stock_moves import enter_pool, leave_pool
+from tandem_finance_posting.domain.stock_moves import back_to_pool, enter_pool, leave_pool
 
 
 def _taken(state: CostState, key: AsideKey, quantity: int) -> int:
@@ -74,18 +74,17 @@ def _vendor_key(record: MoveRecord) -> AsideKey:
 
 def _vendor_pick(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     key, quantity = _vendor_key(record), record.units()
-    cost = leave_pool(state, record.pool_key(), quantity)
+    cost, layers = leave_pool(state, record.pool_key(), quantity)
     state.asides[key] = state.aside(key).put(quantity, cost)
-    yield {"sku": record.sku, "area": record.text("area"), "rtv_ref": record.name("rtv_ref"),
-           "line_ref": record.text("line_ref"), "quantity": quantity, "cost": cost,
+    names = {name: record.text(name) for name in ("sku", "area", "rtv_ref", "line_ref")}
+    yield {**names, "quantity": quantity, "cost": cost, "layers": layers,
            "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_picked(state: CostState, record: MoveRecord) -> None:
-    key, pool = _vendor_key(record), record.pool_key()
-    quantity, cost = record.units(), record.money("cost")
+    key, quantity, cost = _vendor_key(record), record.units(), record.money("cost")
     state.asides[key] = state.aside(key).withdraw(quantity, cost)
-    state.pools[pool] = state.pool(pool).put_back(quantity, cost)
+    back_to_pool(state, record, quantity, cost)
 
 
 def _vendor_ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:

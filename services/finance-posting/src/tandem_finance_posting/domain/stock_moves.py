@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from tandem_finance_posting.domain.cost_move import (
@@ -13,18 +14,28 @@ from tandem_finance_posting.domain.cost_move import (
     cost_missing,
     predecessor_missing,
 )
+from tandem_finance_posting.domain.cost_pool import Layer
 from tandem_finance_posting.domain.cost_state import CostState, PoolKey
 from tandem_finance_posting.domain.goods_aside import Stage
 from tandem_finance_posting.domain.goods_receipt import Receipt, ReceiptLine
 
 
-def leave_pool(state: CostState, key: PoolKey, quantity: int) -> int:
-    """Takes units out of a pool and gives their cost. Raises MoveWaits when there are too few."""
+def leave_pool(state: CostState, key: PoolKey, quantity: int) -> tuple[int, str]:
+    """Takes units out of a pool and gives their cost, and as a text the receipts they are of, by
+    which they could be put back. Raises MoveWaits when there are too few."""
     pool = state.pool(key)
     if not pool.can_issue(quantity):
         raise cost_missing(f"{key.sku}: {quantity} units have no received cost")
+    layers = [[x.receipt_ref, x.quantity, x.value] for x in pool.oldest(quantity)]
     state.pools[key], cost = pool.issue(quantity)
-    return cost
+    return cost, json.dumps(layers, separators=(",", ":"), ensure_ascii=False)
+
+
+def back_to_pool(state: CostState, record: MoveRecord, quantity: int, cost: int) -> None:
+    """Undoes ``leave_pool``."""
+    layers = [Layer(*layer) for layer in json.loads(record.text("layers") or "[]")]
+    key = record.pool_key()
+    state.pools[key] = state.pool(key).put_back(quantity, cost, layers)
 
 
 def enter_pool(state: CostState, key: PoolKey, quantity: int, cost: int) -> None:
@@ -75,9 +86,9 @@ def _issue(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
 
 def _issue_own(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     key, quantity, line_key = record.pool_key(), record.units(), record.line_key()
-    cost = leave_pool(state, key, quantity)
+    cost, layers = leave_pool(state, key, quantity)
     state.lines[line_key] = state.line(line_key).issued(quantity, cost)
-    yield _issued(state, record, quantity, cost)
+    yield {**_issued(state, record, quantity, cost), "layers": layers}
 
 
 def _issued(state: CostState, record: MoveRecord, quantity: int, cost: int) -> Stamp:
@@ -87,10 +98,9 @@ def _issued(state: CostState, record: MoveRecord, quantity: int, cost: int) -> S
 
 
 def _not_issued(state: CostState, record: MoveRecord) -> None:
-    key, quantity, cost = record.pool_key(), record.units(), record.money("cost")
-    line_key = record.line_key()
+    quantity, cost, line_key = record.units(), record.money("cost"), record.line_key()
     state.lines[line_key] = state.line(line_key).not_issued(quantity, cost)
-    state.pools[key] = state.pool(key).put_back(quantity, cost)
+    back_to_pool(state, record, quantity, cost)
 
 
 def _ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
@@ -101,19 +111,20 @@ def _ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
         yield from _issue(state, record)
         return
     key, quantity, aside_key = record.pool_key(), record.units(), record.aside_key(Stage.CUSTOMER)
-    cost = leave_pool(state, key, quantity)
+    cost, layers = leave_pool(state, key, quantity)
     state.asides[aside_key] = state.aside(aside_key).put(quantity, cost)
-    yield {**_issued(state, record, quantity, cost), "stage": Stage.CUSTOMER.value}
+    issued = _issued(state, record, quantity, cost)
+    yield {**issued, "layers": layers, "stage": Stage.CUSTOMER.value}
 
 
 def _not_shipped(state: CostState, record: MoveRecord) -> None:
     if record.text("stage") != Stage.CUSTOMER:
         _not_issued(state, record)
         return
-    key, aside_key = record.pool_key(), record.aside_key(Stage.CUSTOMER)
+    aside_key = record.aside_key(Stage.CUSTOMER)
     quantity, cost = record.units(), record.money("cost")
     state.asides[aside_key] = state.aside(aside_key).withdraw(quantity, cost)
-    state.pools[key] = state.pool(key).put_back(quantity, cost)
+    back_to_pool(state, record, quantity, cost)
 
 
 def _deliver(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
@@ -143,8 +154,10 @@ def _adjust(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     key, delta = record.pool_key(), record.number("delta")
     if not 0 < abs(delta) <= QUANTITY_MAX:
         raise record.invalid("delta")
+    layers = ""
     if delta < 0:
-        value = -leave_pool(state, key, -delta)
+        cost, layers = leave_pool(state, key, -delta)
+        value = -cost
     else:
         pool, stated = state.pool(key), record.money("cost")
         if not pool.quantity and not stated:
@@ -153,15 +166,16 @@ def _adjust(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
         if not pool.quantity:
             value = state.currency.worth(record.event, stated)
         enter_pool(state, key, delta, value)
-    yield {"sku": key.sku, "area": key.area, "delta": delta, "value": value,
+    yield {"sku": key.sku, "area": key.area, "delta": delta, "value": value, "layers": layers,
            "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_adjusted(state: CostState, record: MoveRecord) -> None:
     key, delta, value = record.pool_key(), record.number("delta"), record.number("value")
-    pool = state.pool(key)
-    undone = pool.put_back(-delta, -value) if delta < 0 else pool.withdraw(delta, value)
-    state.pools[key] = undone
+    if delta < 0:
+        back_to_pool(state, record, -delta, -value)
+    else:
+        state.pools[key] = state.pool(key).withdraw(delta, value)
 
 
 def _pool(record: MoveRecord) -> Touched:

@@ -13,7 +13,7 @@ from tandem_finance_posting.domain.cost_move import (
 )
 from tandem_finance_posting.domain.cost_state import AsideKey, CostState
 from tandem_finance_posting.domain.goods_aside import Stage
-from tandem_finance_posting.domain.stock_moves import enter_pool, leave_pool
+from tandem_finance_posting.domain.stock_moves import back_to_pool, enter_pool, leave_pool
 
 
 def _transit(record: MoveRecord) -> AsideKey:
@@ -31,16 +31,15 @@ def _stamp(state: CostState, record: MoveRecord, quantity: int, cost: int) -> St
 
 def _out(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
     transit, quantity = _transit(record), record.units()
-    cost = leave_pool(state, record.pool_key(), quantity)
+    cost, layers = leave_pool(state, record.pool_key(), quantity)
     state.asides[transit] = state.aside(transit).put(quantity, cost)
-    yield _stamp(state, record, quantity, cost)
+    yield {**_stamp(state, record, quantity, cost), "layers": layers}
 
 
 def _not_out(state: CostState, record: MoveRecord) -> None:
-    transit, key = _transit(record), record.pool_key()
-    quantity, cost = record.units(), record.money("cost")
+    transit, quantity, cost = _transit(record), record.units(), record.money("cost")
     state.asides[transit] = state.aside(transit).withdraw(quantity, cost)
-    state.pools[key] = state.pool(key).put_back(quantity, cost)
+    back_to_pool(state, record, quantity, cost)
 
 
 def _in(state: CostState, record: MoveRecord) -> Iterable[Stamp]:

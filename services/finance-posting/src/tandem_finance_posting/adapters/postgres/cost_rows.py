@@ -1,7 +1,7 @@
 """Rows of the cost sub-ledger, locked and written set-based.
 
-Lock order, everywhere: orders (by the caller, for the cost lines left with), goods aside, receipts,
-pools; each by its key. Rows are inserted before they are locked: a lock on a row that does not
+Lock order, everywhere: orders (by the caller), goods aside, receipts, pools, the cost lines left
+with; each by its key. Two events may be of one order line and of different orders: an exchange. Rows are inserted before they are locked: a lock on a row that does not
 exist locks nothing, and two postings of a new SKU would both start from an empty pool.
 """
 
@@ -100,6 +100,7 @@ _LINES = text("""
     SELECT i.* FROM issued_cost i
     JOIN json_to_recordset(CAST(:rows AS json))
          AS k (tenant text, order_id text, line_ref text) USING (tenant, order_id, line_ref)
+    ORDER BY tenant, order_id, line_ref FOR UPDATE OF i
 """)
 _SAVE_LINES = text("""
     INSERT INTO issued_cost (tenant, order_id, line_ref, quantity, cost_minor, returned_quantity,
