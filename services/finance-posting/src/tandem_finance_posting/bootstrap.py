@@ -17,10 +17,12 @@ from tandem_finance_posting.entrypoints.consumer_source_events import (
     HeldEvents,
     SourceEvents,
 )
+from tandem_finance_posting.entrypoints.control_parts import controls
 from tandem_finance_posting.entrypoints.export_parts import export_parts
-from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerService
+from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerParts, LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
 from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
+from tandem_finance_posting.entrypoints.source_numbers import noting_numbers
 from tandem_finance_posting.settings import FinanceSettings
 
 HELD_INTERVAL_S = 3.0
@@ -36,11 +38,12 @@ async def build(runtime: Runtime) -> ServiceParts:
     held = HeldEvents(runtime.units, rules, runtime.clock, rows_max=settings.held_event_rows_max)
     held_loop = BackgroundLoop("held events", held.release, interval_s=HELD_INTERVAL_S)
     source_events.on_receipt(held_loop.poke)
+    from_orders = noting_numbers(source_events.apply, settings.entity_of, runtime.clock)
     runners = consumer_runners(
         runtime,
         {
             "order-orchestrator": Consumer(
-                f"{name}-evt_order", "EVT_ORDER", ORDER_AGGREGATES, source_events.apply
+                f"{name}-evt_order", "EVT_ORDER", ORDER_AGGREGATES, from_orders
             ),
             "connectors": Consumer(
                 f"{name}-evt_connector", "EVT_CONNECTOR", CONNECTOR_AGGREGATES, source_events.apply
@@ -49,16 +52,22 @@ async def build(runtime: Runtime) -> ServiceParts:
     )
     writes = IdempotentWrites(runtime.units, runtime.clock)
     read_models = LedgerReadModels(runtime.database)
+    controlled = controls(runtime, settings, rules, writes)
     export_services, export_loops, closers = export_parts(runtime, settings, writes)
     return ServiceParts(
         servicers=[
             LedgerService(
-                read_models,
-                JournalExplanations(runtime.database, read_models, rules),
-                runtime.page_tokens,
+                LedgerParts(
+                    runtime.database,
+                    read_models,
+                    JournalExplanations(runtime.database, read_models, rules),
+                    controlled.completeness,
+                    runtime.page_tokens,
+                )
             ),
             PostingService(runtime.units, writes, rules, runtime.clock),
             *export_services,
+            *controlled.servicers,
             *platform_servicers(runtime, runners, writes),
         ],
         consumers=runners,

@@ -44,6 +44,32 @@ class FinanceSettings(ServiceSettings):
     """Between the first two tries; it doubles with each."""
     export_wait_ms_max: int = Field(default=300_000, ge=1)
 
+    seal_interval_s: float = Field(default=1.0, gt=0)
+    """Between two looks for journals to seal; a commit wakes the sealer at once."""
+    seal_linger_s: float = Field(default=0.1, ge=0)
+    """Waited for more commits before sealing."""
+    seal_rows_max: int = Field(default=1_000, ge=1)
+    """Journals sealed in one transaction."""
+    seal_audit_interval_s: float = Field(default=30.0, gt=0)
+    """Between two pages of seals looked at again."""
+    seal_audit_rows_max: int = Field(default=2_000, ge=1)
+    """Seals of one chain looked at in one page."""
+    close_threshold_minor: int = Field(default=100, ge=0)
+    """What a role that must clear may hold at a close, in minor units."""
+    close_clearing_days: int = Field(default=7, ge=0)
+    """Days before a period's end from which on something may still be open."""
+    materiality_minor: int = Field(default=1_000_000, ge=0)
+    """What is material to an entity, in minor units of the currency of its books."""
+    late_share_percent: int = Field(default=5, ge=0)
+    """Share of materiality from which on what counts late for a closed period is told."""
+    late_interval_s: float = Field(default=60.0, gt=0)
+    """Between two looks at what counts late."""
+
+    @property
+    def late_limit_minor(self) -> int:
+        """What may count late for a closed period without being told."""
+        return self.materiality_minor * self.late_share_percent // 100
+
     def entity_of(self, channel: str) -> str:
         """The legal entity that sells through a channel."""
         return self.legal_entities.get(channel, self.legal_entity)

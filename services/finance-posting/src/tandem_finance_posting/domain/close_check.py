@@ -62,6 +62,8 @@ class ClosePolicy:
     """Roles that come back to zero over all: what is open there is found by its age."""
     results: frozenset[str]
     """Roles of revenue and expense."""
+    refund_approvals: frozenset[str] = frozenset()
+    """Types of events by which money becomes due to a customer."""
     threshold_minor: int = 100
     clearing_days: int = 7
 

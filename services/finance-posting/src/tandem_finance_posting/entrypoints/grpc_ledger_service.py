@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping
-from tandem.common.v1.money_pb2 import Money
 from tandem.finance.v1 import journal_pb2 as wire
 from tandem.finance.v1 import ledger_service_pb2 as api
 from tandem.finance.v1 import ledger_service_pb2_grpc
 from tandem_core.errors import NotFound
+from tandem_platform.database import Database
 from tandem_platform.pagination import PageTokens, page_size
 from tandem_platform.request_context import current_caller
 
@@ -18,23 +18,41 @@ from tandem_finance_posting.adapters.postgres.ledger_read_models import (
     JournalRow,
     LedgerReadModels,
 )
-from tandem_finance_posting.adapters.wire.draft_mapping import day
 from tandem_finance_posting.adapters.wire.row_mapping import event_from_row, journal_from_row
+from tandem_finance_posting.entrypoints.grpc_journal_stream import JournalStreamRpcs
+from tandem_finance_posting.entrypoints.grpc_ledger_balances import BalanceRpcs
+from tandem_finance_posting.entrypoints.grpc_ledger_completeness import (
+    CompletenessParts,
+    CompletenessRpcs,
+)
 from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
 
 
-class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
+@dataclass(frozen=True)
+class LedgerParts:
+    """What the service is made of."""
+
+    database: Database
+    read_models: LedgerReadModels
+    explanations: JournalExplanations
+    completeness: CompletenessParts
+    page_tokens: PageTokens
+
+
+class LedgerService(
+    BalanceRpcs,
+    CompletenessRpcs,
+    JournalStreamRpcs,
+    ledger_service_pb2_grpc.LedgerServiceServicer,
+):
     """Maps requests to reads."""
 
-    def __init__(
-        self,
-        read_models: LedgerReadModels,
-        explanations: JournalExplanations,
-        page_tokens: PageTokens,
-    ) -> None:
-        self._read_models = read_models
-        self._explanations = explanations
-        self._page_tokens = page_tokens
+    def __init__(self, parts: LedgerParts) -> None:
+        self._database = parts.database
+        self._read_models = parts.read_models
+        self._explanations = parts.explanations
+        self._completeness = parts.completeness
+        self._page_tokens = parts.page_tokens
 
     async def ListJournals(
         self, request: api.ListJournalsRequest, context: Any
@@ -66,29 +84,6 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
             raise NotFound("journal", journal_id)
         return row
 
-    async def GetTrialBalance(
-        self, request: api.GetTrialBalanceRequest, context: Any
-    ) -> api.GetTrialBalanceResponse:
-        """Balances by role; their differences are zero or the books are broken."""
-        tenant = current_caller().tenant
-        if request.as_of_date:
-            day("as_of_date", request.as_of_date)
-        found, count = await self._read_models.balances(
-            tenant, request.legal_entity, request.as_of_date
-        )
-        differences: dict[str, int] = {}
-        for row in found:
-            currency = row["currency_code"]
-            differences[currency] = differences.get(currency, 0) + int(row["debit"] - row["credit"])
-        return api.GetTrialBalanceResponse(
-            balances=[_balance(row) for row in found],
-            differences=[
-                Money(currency_code=currency, minor_units=amount)
-                for currency, amount in differences.items()
-            ],
-            journal_count=count,
-        )
-
     async def ExplainJournal(
         self, request: api.ExplainJournalRequest, context: Any
     ) -> api.ExplainJournalResponse:
@@ -113,17 +108,3 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         return api.ListFinanceEventsResponse(
             finance_events=[event_from_row(row) for row in found[:rows]], next_page_token=token
         )
-
-
-def _balance(row: RowMapping) -> api.RoleBalance:
-    def money(amount: int) -> Money:
-        return Money(currency_code=row["currency_code"], minor_units=int(amount))
-
-    return api.RoleBalance(
-        legal_entity=row["legal_entity"],
-        book=row["book"],
-        role=row["role"],
-        debit=money(row["debit"]),
-        credit=money(row["credit"]),
-        balance=money(row["debit"] - row["credit"]),
-    )

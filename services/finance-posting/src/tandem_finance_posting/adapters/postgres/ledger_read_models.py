@@ -1,4 +1,4 @@
-"""Reads of the books: journals, balances, finance events."""
+"""Reads of the books: journals and finance events."""
 
 from __future__ import annotations
 
@@ -26,26 +26,16 @@ _LIST = text(f"""
     ORDER BY recorded_at DESC, id DESC LIMIT :rows
 """)
 _ONE = text(f"SELECT {_COLUMNS} FROM journal WHERE tenant = :tenant AND id = CAST(:id AS uuid)")
+_AFTER = text(f"""
+    SELECT {_COLUMNS} FROM journal
+    WHERE tenant = :tenant AND legal_entity = :entity AND book = :book AND sequence > :after
+    ORDER BY sequence LIMIT :rows
+""")
 _LINES = text("""
     SELECT journal_id::text, number, role, side, amount_minor, currency_code, dimensions, rule_line,
            functional_minor
     FROM journal_line WHERE tenant = :tenant AND journal_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY journal_id, number
-""")
-_BALANCES = text("""
-    SELECT legal_entity, book, currency_code, role,
-           coalesce(sum(amount_minor) FILTER (WHERE side = 'DEBIT'), 0) AS debit,
-           coalesce(sum(amount_minor) FILTER (WHERE side = 'CREDIT'), 0) AS credit
-    FROM journal_line
-    WHERE tenant = :tenant AND (:entity = '' OR legal_entity = :entity)
-      AND (:as_of = '' OR accounting_date <= CAST(nullif(:as_of, '') AS date))
-    GROUP BY legal_entity, book, currency_code, role
-    ORDER BY legal_entity, book, currency_code, role
-""")
-_COUNT = text("""
-    SELECT count(*) FROM journal
-    WHERE tenant = :tenant AND (:entity = '' OR legal_entity = :entity)
-      AND (:as_of = '' OR accounting_date <= CAST(nullif(:as_of, '') AS date))
 """)
 _EVENT_COLUMNS = """
     SELECT e.event_key, e.event_type, e.state, e.legal_entity, e.original_date, e.order_id,
@@ -111,21 +101,24 @@ class LedgerReadModels:
 
     async def journal(self, tenant: str, journal_id: str) -> JournalRow | None:
         """One journal, or None."""
-        arguments = {"tenant": tenant, "id": journal_id}
         async with self._database.transaction() as connection:
-            found = (await connection.execute(_ONE, arguments)).mappings().all()
-            rows = await _with_lines(connection, tenant, found)
-        return rows[0] if rows else None
+            return await journal_of(connection, tenant, journal_id)
 
-    async def balances(
-        self, tenant: str, entity: str, as_of: str
-    ) -> tuple[Sequence[RowMapping], int]:
-        """Balances by role, and the number of journals."""
-        arguments = {"tenant": tenant, "entity": entity, "as_of": as_of}
+    async def journals_after(
+        self, ledger: tuple[str, str, str], sequence: int, rows: int
+    ) -> list[JournalRow]:
+        """Journals of a ledger (tenant, entity, book) behind a number, in order."""
+        tenant, entity, book = ledger
+        arguments = {
+            "tenant": tenant,
+            "entity": entity,
+            "book": book,
+            "after": sequence,
+            "rows": rows,
+        }
         async with self._database.transaction() as connection:
-            found = (await connection.execute(_BALANCES, arguments)).mappings().all()
-            count = (await connection.execute(_COUNT, arguments)).scalar_one()
-        return found, int(count)
+            found = (await connection.execute(_AFTER, arguments)).mappings().all()
+            return await _with_lines(connection, tenant, found)
 
     async def finance_events(
         self, wanted: JournalFilter, state: str, after: Position, rows: int
@@ -146,6 +139,16 @@ class LedgerReadModels:
         arguments = {"tenant": tenant, "key": event_key}
         async with self._database.transaction() as connection:
             return (await connection.execute(_FACTS, arguments)).scalar() or ""
+
+
+async def journal_of(
+    connection: AsyncConnection, tenant: str, journal_id: str
+) -> JournalRow | None:
+    """One journal with its lines, or None."""
+    arguments = {"tenant": tenant, "id": journal_id}
+    found = (await connection.execute(_ONE, arguments)).mappings().all()
+    rows = await _with_lines(connection, tenant, found)
+    return rows[0] if rows else None
 
 
 async def _with_lines(

@@ -134,7 +134,8 @@ SEQUENCES = (
         tenant text NOT NULL, source text NOT NULL, kind text NOT NULL, legal_entity text NOT NULL,
         store text NOT NULL, register text NOT NULL, business_date date NOT NULL,
         seen int8multirange NOT NULL,
-        voided int8multirange NOT NULL, declared_last bigint, changed_at timestamptz NOT NULL,
+        voided int8multirange NOT NULL, void_reason text NOT NULL, declared_last bigint,
+        changed_at timestamptz NOT NULL,
         PRIMARY KEY (tenant, source)
     ) WITH (fillfactor = 50)
 """,
@@ -154,7 +155,7 @@ COMPLETENESS = (
             THEN CAST(facts -> 'amount' AS numeric)
             ELSE coalesce(
                 nullif((
-                    SELECT sum(CASE WHEN k IN ('discount', 'funded') THEN -n ELSE n END)
+                    SELECT sum(CASE WHEN k IN ('discount', 'funded', 'fee') THEN -n ELSE n END)
                     FROM (SELECT e.value, e.key FROM jsonb_each(facts) AS e
                           UNION ALL
                           SELECT f.value, f.key
@@ -162,7 +163,8 @@ COMPLETENESS = (
                                jsonb_each(item) AS f) AS t (v, k),
                          LATERAL (SELECT CASE WHEN jsonb_typeof(v) = 'number'
                                               THEN CAST(v AS numeric) END AS n) AS number
-                    WHERE k IN ('list', 'net', 'ship', 'tax', 'amount', 'discount', 'funded')
+                    WHERE k IN ('list', 'net', 'ship', 'tax', 'ship_tax', 'amount', 'discount',
+                                'funded', 'fee')
                 ), 0),
                 (SELECT sum(CAST(v AS numeric))
                  FROM jsonb_path_query(facts, '$.*.cost ? (@.type() == "number")') AS v),
