@@ -21,6 +21,7 @@ from tandem_finance_posting.entrypoints.control_parts import controls
 from tandem_finance_posting.entrypoints.export_parts import export_parts
 from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerParts, LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
+from tandem_finance_posting.entrypoints.grpc_rule_service import RuleService
 from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
 from tandem_finance_posting.entrypoints.source_numbers import noting_numbers
 from tandem_finance_posting.settings import FinanceSettings
@@ -65,6 +66,7 @@ async def build(runtime: Runtime) -> ServiceParts:
                     runtime.page_tokens,
                 )
             ),
+            RuleService(runtime.database, writes, rules, runtime.clock, runtime.page_tokens),
             PostingService(runtime.units, writes, rules, runtime.clock),
             *export_services,
             *controlled.servicers,

@@ -262,3 +262,49 @@ class EstimateInvalid(DomainError):
     reason: ClassVar[str] = "ESTIMATE_INVALID"
     field: str
     detail: str
+
+
+@dataclass(eq=False)
+class RuleSetVersionMismatch(DomainError):
+    """A version that is not the next one, or a hash of another text."""
+
+    reason: ClassVar[str] = "RULE_SET_VERSION"
+    name: str
+    expected: str
+    found: str
+
+
+@dataclass(eq=False)
+class RuleSetDecided(DomainError):
+    """A proposed version was decided before."""
+
+    reason: ClassVar[str] = "RULE_SET_DECIDED"
+    what: str
+    state: str
+
+
+@dataclass(eq=False)
+class RuleSetNotCompared(DomainError):
+    """An approval needs the evidence of a comparison."""
+
+    reason: ClassVar[str] = "RULE_SET_NOT_COMPARED"
+    name: str
+    version: int
+
+
+@dataclass(eq=False)
+class AdjustmentDecided(DomainError):
+    """A proposal was decided before."""
+
+    reason: ClassVar[str] = "ADJUSTMENT_DECIDED"
+    id: str
+    state: str
+
+
+@dataclass(eq=False)
+class RepostTooLarge(DomainError):
+    """More events than one approval may post anew."""
+
+    reason: ClassVar[str] = "REPOST_TOO_LARGE"
+    found: int
+    events_max: int

@@ -18,7 +18,7 @@ def upgrade() -> None:
             effective_from date NOT NULL, source text NOT NULL, diff_hash text NOT NULL,
             change_ref text NOT NULL, maker text NOT NULL, proposed_at timestamptz NOT NULL,
             compared jsonb, checker text NOT NULL DEFAULT '', decided_at timestamptz,
-            reason text NOT NULL DEFAULT '',
+            reason text NOT NULL DEFAULT '', rule_count integer NOT NULL,
             PRIMARY KEY (tenant, name, version)
         )
     """)
