@@ -120,7 +120,7 @@ def purchases(story: Story) -> None:
     way = {"transfer_ref": "T1"}
     story.tell("transfer.shipped", lines=[{"sku": "F", "quantity": 20, "area": "DC"}], **way)
     story.tell("transfer.received", lines=[{"sku": "F", "quantity": 14, "area": "S1"}], **way)
-    story.tell("transfer.short", lines=[{"sku": "F"}], **way)
+    story.tell("transfer.short", lines=[{"sku": "F", "quantity": 6}], **way)
 
 
 def received(sku: str, quantity: int, cost: int, area: str, receipt_ref: str) -> Facts:

@@ -1,7 +1,7 @@
 """Which events wait, and what may not overtake them.
 
-An event waits behind earlier held ones of its SKU, order or goods aside; never behind later ones,
-or two could wait for each other.
+An event waits behind earlier held ones of its SKU, order line or goods aside; never behind later
+ones, or two could wait for each other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tandem_finance_posting.domain.overlay import Overlay
 
 HoldKey = tuple[str, ...]
-"""What is waited for: its kind ("pool", "order", "aside"), tenant and names."""
+"""What is waited for: its kind ("pool", "line", "aside"), tenant and names."""
 EventId = tuple[str, str]
 """Tenant and event key."""
 NEW = 2**62

@@ -167,12 +167,12 @@ class CostLedger:
             changed.update(keys)
 
     def _in_turn(self, event: FinanceEvent, moves: Sequence[CostMove]) -> None:
-        """Raises MoveWaits when an earlier event of the order, SKU or goods is held."""
+        """Raises MoveWaits when an earlier event of the SKU, order line or goods is held."""
         for move, record in _records(event, moves):
             touched = move.touches(record)
-            order = record.order_id if move.returns else ""
-            if order and self._blocked(event, ("order", event.tenant, order)):
-                raise predecessor_missing(f"an earlier event of order {order} waits")
+            for line in touched.lines if move.returns else ():
+                if self._blocked(event, ("line", *line)):
+                    raise predecessor_missing(f"an earlier shipment of line {line.line_ref} waits")
             for pool in self._pools(touched) if move.waits else ():
                 if self._blocked(event, ("pool", *pool)):
                     raise cost_missing(f"an earlier event of {pool.sku} waits for its cost")
@@ -190,8 +190,6 @@ class CostLedger:
             yield from receipt_pools(key.tenant, key.legal_entity, receipt)
 
     def _held_up(self, event: FinanceEvent, moves: Sequence[CostMove]) -> Iterator[HoldKey]:
-        if event.order_id:
-            yield "order", event.tenant, event.order_id
         try:
             hold = self.gate(event, moves)
             touched = [(move, move.touches(record)) for move, record in _records(event, moves)]
@@ -202,6 +200,8 @@ class CostLedger:
         blocks = hold is None or hold.gate != PREDECESSOR_MISSING
         for move, keys in touched:
             yield from (("aside", *aside) for aside in keys.taken_from)
+            if not move.returns:
+                yield from (("line", *line) for line in keys.lines)
             if blocks and move.blocks:
                 yield from (("pool", *pool) for pool in self._pools(keys))
 

@@ -173,4 +173,6 @@ class Move:
     waits: bool = False
     blocks: bool = False
     returns: bool = False
-    """It must not overtake an earlier held event of its order."""
+    """Goods come back: at the cost of all that left before, so not before a held shipment of the
+    line. What holds up returns is never a return, or the two steps of one would wait for each
+    other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tandem_finance_posting.domain.cost_pool import rounded_share
@@ -20,14 +20,16 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class GoodsAside:
-    """Units of one line in one stage and their cost in minor units."""
+    """Units of one line in one stage and their cost in minor units; ``gone`` counts the units that
+    have moved on, so that what comes after them is known to be late and not early."""
 
     quantity: int = 0
     cost: int = 0
+    gone: int = 0
 
     def put(self, quantity: int, cost: int) -> GoodsAside:
         """Adds units, or work done on them (no units)."""
-        return GoodsAside(self.quantity + quantity, self.cost + cost)
+        return replace(self, quantity=self.quantity + quantity, cost=self.cost + cost)
 
     def take(self, quantity: int) -> tuple[GoodsAside, int]:
         """Takes units at their share of the cost; the last one takes the rest.
@@ -37,11 +39,16 @@ class GoodsAside:
         if quantity > self.quantity:
             raise ValueError(f"{quantity} units of {self.quantity}")
         cost = rounded_share(self.cost, quantity, self.quantity) if quantity else 0
-        return GoodsAside(self.quantity - quantity, self.cost - cost), cost
+        left = GoodsAside(self.quantity - quantity, self.cost - cost, self.gone + quantity)
+        return left, cost
+
+    def untake(self, quantity: int, cost: int) -> GoodsAside:
+        """The units have not moved on after all."""
+        return GoodsAside(self.quantity + quantity, self.cost + cost, self.gone - quantity)
 
     def withdraw(self, quantity: int, cost: int) -> GoodsAside:
         """Takes out exactly what was put in. Raises ValueError when it has moved on."""
-        left = GoodsAside(self.quantity - quantity, self.cost - cost)
+        left = replace(self, quantity=self.quantity - quantity, cost=self.cost - cost)
         if left.quantity < 0 or left.cost < 0 or (left.quantity == 0 and left.cost):
             raise ValueError(f"{quantity} units worth {cost} have moved on")
         return left

@@ -27,21 +27,24 @@ def _taken(state: CostState, key: AsideKey, quantity: int) -> int:
 
 
 def _refurb_work(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
+    """Work known only when the goods have left the repair is a loss on the return."""
     key = record.aside_key(Stage.REFURB)
-    cost = state.currency.worth(record.event, record.money("cost"))
-    if not state.aside(key).quantity:
+    cost, goods = state.currency.worth(record.event, record.money("cost")), state.aside(key)
+    if not goods.quantity and not goods.gone:
         raise predecessor_missing(f"line {key.line_ref} of {key.ref} is not in repair")
-    state.asides[key] = state.aside(key).put(0, cost)
-    yield {"sku": record.sku, "line_ref": key.line_ref, "cost": cost,
-           "currency": state.currency.code(record.event)}  # fmt: skip
+    late = not goods.quantity
+    if not late:
+        state.asides[key] = goods.put(0, cost)
+    yield {"sku": record.sku, "line_ref": key.line_ref, "cost": 0 if late else cost,
+           "loss": cost if late else 0, "currency": state.currency.code(record.event)}  # fmt: skip
 
 
 def _not_worked(state: CostState, record: MoveRecord) -> None:
-    key = record.aside_key(Stage.REFURB)
+    key, cost = record.aside_key(Stage.REFURB), record.money("cost")
     goods = state.aside(key)
-    if not goods.quantity:
+    if cost and not goods.quantity:
         raise ValueError(f"line {key.line_ref} of {key.ref} has left the repair")
-    state.asides[key] = goods.withdraw(0, record.money("cost"))
+    state.asides[key] = goods.withdraw(0, cost)
 
 
 def _refurb_done(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
@@ -61,7 +64,7 @@ def _not_refurbished(state: CostState, record: MoveRecord) -> None:
     key, pool = record.aside_key(Stage.REFURB), _refurb_pool(record)
     quantity, cost = record.units(), record.money("cost")
     state.pools[pool] = state.pool(pool).withdraw(quantity, cost)
-    state.asides[key] = state.aside(key).put(quantity, cost)
+    state.asides[key] = state.aside(key).untake(quantity, cost)
 
 
 def _vendor_key(record: MoveRecord) -> AsideKey:
@@ -98,7 +101,7 @@ def _vendor_ship(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
 
 def _not_vendor_shipped(state: CostState, record: MoveRecord) -> None:
     key = _vendor_key(record)
-    state.asides[key] = state.aside(key).put(record.units(), record.money("cost"))
+    state.asides[key] = state.aside(key).untake(record.units(), record.money("cost"))
 
 
 def _touches_repair(record: MoveRecord) -> Touched:

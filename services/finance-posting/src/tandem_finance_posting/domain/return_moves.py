@@ -110,7 +110,7 @@ def _not_disposed(state: CostState, record: MoveRecord) -> None:
             Stage.VENDOR, "vendor")  # fmt: skip
         moved = record.aside_key(stage)
         state.asides[moved] = state.aside(moved).withdraw(quantity, record.money(kept))
-    state.asides[aside_key] = state.aside(aside_key).put(quantity, cost)
+    state.asides[aside_key] = state.aside(aside_key).untake(quantity, cost)
 
 
 def _return_and_dispose(state: CostState, record: MoveRecord) -> Iterable[Stamp]:

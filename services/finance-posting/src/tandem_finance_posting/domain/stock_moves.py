@@ -146,7 +146,7 @@ def _not_delivered(state: CostState, record: MoveRecord) -> None:
     aside_key, line_key = record.aside_key(Stage.CUSTOMER), record.line_key()
     quantity, cost = record.units(), record.money("cost")
     state.lines[line_key] = state.line(line_key).not_issued(quantity, cost)
-    state.asides[aside_key] = state.aside(aside_key).put(quantity, cost)
+    state.asides[aside_key] = state.aside(aside_key).untake(quantity, cost)
 
 
 def _adjust(state: CostState, record: MoveRecord) -> Iterable[Stamp]:

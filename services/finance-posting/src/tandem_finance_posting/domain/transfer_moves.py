@@ -58,7 +58,7 @@ def _not_in(state: CostState, record: MoveRecord) -> None:
     transit, key = _transit(record), record.pool_key()
     quantity, cost = record.units(), record.money("cost")
     state.pools[key] = state.pool(key).withdraw(quantity, cost)
-    state.asides[transit] = state.aside(transit).put(quantity, cost)
+    state.asides[transit] = state.aside(transit).untake(quantity, cost)
 
 
 def _lost(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
@@ -74,7 +74,7 @@ def _lost(state: CostState, record: MoveRecord) -> Iterable[Stamp]:
 
 def _not_lost(state: CostState, record: MoveRecord) -> None:
     transit = _transit(record)
-    state.asides[transit] = state.aside(transit).put(record.units(), record.money("cost"))
+    state.asides[transit] = state.aside(transit).untake(record.units(), record.money("cost"))
 
 
 def _touches_out(record: MoveRecord) -> Touched:

@@ -1,8 +1,9 @@
 """Rows of the cost sub-ledger, locked and written set-based.
 
 Lock order, everywhere: orders (by the caller), goods aside, receipts, pools, the cost lines left
-with; each by its key. Two events may be of one order line and of different orders: an exchange. Rows are inserted before they are locked: a lock on a row that does not
-exist locks nothing, and two postings of a new SKU would both start from an empty pool.
+with; each by its key. Two events may be of one order line and of different orders: an exchange.
+Rows are inserted before they are locked: a lock on a row that does not exist locks nothing, and two
+postings of a new SKU would both start from an empty pool.
 """
 
 from __future__ import annotations
@@ -69,10 +70,10 @@ _ASIDES = text(f"""
     ORDER BY tenant, legal_entity, stage, ref, line_ref FOR UPDATE OF a
 """)
 _SAVE_ASIDES = text("""
-    UPDATE goods_aside SET quantity = s.quantity, cost_minor = s.cost
+    UPDATE goods_aside SET quantity = s.quantity, cost_minor = s.cost, gone_quantity = s.gone
     FROM json_to_recordset(CAST(:rows AS json))
          AS s (tenant text, legal_entity text, stage text, ref text, line_ref text,
-               quantity bigint, cost bigint)
+               quantity bigint, cost bigint, gone bigint)
     WHERE (goods_aside.tenant, goods_aside.legal_entity, goods_aside.stage, goods_aside.ref,
            goods_aside.line_ref) = (s.tenant, s.legal_entity, s.stage, s.ref, s.line_ref)
 """)
@@ -155,7 +156,9 @@ async def load(
     ledger = CostLedger(CostState(policy or CostPolicy(), currency or SameCurrency()))
     state = ledger.state
     for row in await _locked(connection, (_ASIDES_EXIST, _ASIDES), needs.asides):
-        state.asides[_aside_key(row)] = GoodsAside(row["quantity"], row["cost_minor"])
+        state.asides[_aside_key(row)] = GoodsAside(
+            row["quantity"], row["cost_minor"], row["gone_quantity"]
+        )
     for row in await _locked(connection, (_RECEIPTS_EXIST, _RECEIPTS), needs.receipts):
         lines = {x.pop("sku"): ReceiptLine(**x) for x in row["lines"]}
         state.receipts[ReceiptKey(*_key(row, ReceiptKey))] = Receipt(lines)
@@ -223,7 +226,7 @@ async def _found(
 async def _load_holds(
     connection: AsyncConnection, needs: CostNeeds, pools: frozenset[PoolKey], holds: CostHolds
 ) -> None:
-    keys: list[HoldKey] = [("order", *order) for order in needs.orders]
+    keys: list[HoldKey] = [("line", *line) for line in needs.lines]
     keys += [("aside", *aside) for aside in needs.asides]
     keys += [("pool", *pool) for pool in pools]
     arguments = {

@@ -28,6 +28,7 @@ TABLES = (
             CHECK (stage IN ('RETURNED', 'REFURB', 'VENDOR', 'TRANSIT', 'CUSTOMER')),
         ref text NOT NULL, line_ref text NOT NULL,
         quantity bigint NOT NULL, cost_minor bigint NOT NULL,
+        gone_quantity bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (tenant, legal_entity, stage, ref, line_ref),
         CONSTRAINT goods_aside_worth CHECK (
             quantity >= 0 AND cost_minor >= 0 AND (quantity > 0 OR cost_minor = 0))
@@ -67,8 +68,9 @@ BACKFILL = (
     FROM finance_event
     WHERE state = 'HELD' AND event_type IN ('shipment.confirmed', 'pos.sale')
     UNION
-    SELECT tenant, ARRAY['order', tenant, order_id], event_key
-    FROM finance_event WHERE state = 'HELD' AND order_id <> ''
+    SELECT tenant, ARRAY['line', tenant, order_id, issue ->> 'line_ref'], event_key
+    FROM finance_event, jsonb_array_elements(document -> 'issues') AS issue
+    WHERE state = 'HELD'
 """,
 )
 # A held event is posted later from its document: what moved beside its facts is a fact now.
