@@ -19,6 +19,7 @@ from rich.table import Column, Table
 from tandem_platform.remote_error import RemoteError
 from tandem_testing.embedded_postgres import EmbeddedPostgres
 
+from tandem_local.books_cli import books
 from tandem_local.day import DayResult, TradingDay
 from tandem_local.demo_connections import write_connections
 from tandem_local.layout import Layout, Running
@@ -33,6 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 dlq = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be applied.")
 app.add_typer(dlq, name="dlq")
 app.add_typer(stock, name="stock")
+app.add_typer(books, name="books")
 PIPED_COLUMNS = 110
 console = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 

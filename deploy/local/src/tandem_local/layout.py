@@ -29,15 +29,17 @@ class Ports:
     nats: int
     payments: int
     grpc: dict[str, int]
+    erp: int = 0
 
 
 def choose_ports() -> Ports:
     """Ports from ``PORT_BASE``, or free ones."""
     base = os.environ.get("PORT_BASE", "")
-    count = 4 + len(SERVICES)
+    count = 5 + len(SERVICES)
     numbers = [int(base) + n for n in range(count)] if base else [free_port() for _ in range(count)]
-    http, postgres, nats, payments, *grpc = numbers
-    return Ports(http, postgres, nats, payments, dict(zip(SERVICES, grpc, strict=True)))
+    http, postgres, nats, payments, *grpc, erp = numbers
+    by_service = dict(zip(SERVICES, grpc, strict=True))
+    return Ports(http, postgres, nats, payments, by_service, erp)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tandem_local.layout import SERVICES, Layout
 OPERATOR = "operator"
 SHOPIFY_SECRET = "shopify-webhooks"
 PAYMENTS_KEY = "payments-key"
+ERP_KEY = "erp-key"
 
 
 def ensure_secrets(layout: Layout) -> None:
@@ -28,7 +29,7 @@ def ensure_secrets(layout: Layout) -> None:
     trusted = {issuer: _public_key(layout.signing_key(issuer)) for issuer in (*SERVICES, OPERATOR)}
     layout.trusted_keys.write_text(json.dumps(trusted))
     _ensure(layout.api_key, f"tdm_dev_{uuid.uuid4().hex}_{secrets.token_hex(32)}")
-    for name in (SHOPIFY_SECRET, PAYMENTS_KEY):
+    for name in (SHOPIFY_SECRET, PAYMENTS_KEY, ERP_KEY):
         _ensure(layout.secret(name), secrets.token_hex(32))
 
 

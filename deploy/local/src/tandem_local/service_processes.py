@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tandem_testing.child_process import Launch, launch
 
 from tandem_local.layout import SERVICES, Layout, Ports
+from tandem_local.secrets_of_suite import ERP_KEY
 
 PARTITIONS = "1"
 """One process per service gains nothing from more, and each splits batches: on two saturated cores
@@ -60,6 +61,10 @@ def environment_of(service: str, around: Surroundings) -> dict[str, str]:
         own["TANDEM_BOOTSTRAP_API_KEY_FILE"] = str(layout.api_key)
     else:
         own["TANDEM_NATS_URL"] = around.nats_url
+    if service == "finance-posting":
+        own["TANDEM_EXPORT_TARGET"] = "erpnext"
+        own["TANDEM_EXPORT_ERP_URL"] = f"http://127.0.0.1:{ports.erp}"
+        own["TANDEM_EXPORT_ERP_KEY_FILE"] = str(layout.secret(ERP_KEY))
     if service == "connectors":
         own["TANDEM_CONNECTIONS_FILE"] = str(layout.connections)
     return {**os.environ, **own, **around.extra.get(service, {})}
@@ -77,6 +82,14 @@ def start_payment_provider(around: Surroundings, key_file: str) -> subprocess.Po
     arguments += ["--port", str(around.ports.payments)]
     arguments += ["--data", str(around.layout.data / "payment-provider"), "--key-file", key_file]
     return _start(arguments, "payment-provider", around, dict(os.environ))
+
+
+def start_erp(around: Surroundings) -> subprocess.Popen[bytes]:
+    """Starts the simulated ERP."""
+    layout = around.layout
+    arguments = [sys.executable, "-m", "tandem_erp_simulator", "--port", str(around.ports.erp)]
+    arguments += ["--data", str(layout.data / "erp"), "--key-file", str(layout.secret(ERP_KEY))]
+    return _start(arguments, "erp", around, dict(os.environ))
 
 
 def _start(

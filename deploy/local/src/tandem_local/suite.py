@@ -30,7 +30,9 @@ WATCH_SECONDS = 0.2
 RESTART_SECONDS_MIN, RESTART_SECONDS_MAX = 0.2, 10.0
 STEADY_SECONDS = 30.0
 """A process that lived this long starts again without a pause."""
-PROVIDER = "payment-provider"
+PROVIDER, ERP = "payment-provider", "erp"
+OUTSIDE = (PROVIDER, ERP)
+"""Systems of others, simulated."""
 
 
 class Suite:
@@ -72,6 +74,11 @@ class Suite:
         """Base address of the simulated payment provider."""
         return f"http://127.0.0.1:{self.ports.payments}"
 
+    @property
+    def erp(self) -> str:
+        """Base address of the simulated ERP."""
+        return f"http://127.0.0.1:{self.ports.erp}"
+
     def start(self) -> None:
         """Starts everything and returns when every service is ready."""
         self.layout.data.mkdir(parents=True, exist_ok=True)
@@ -80,7 +87,7 @@ class Suite:
         self._around = Surroundings(
             self.layout, self.ports, self._databases(), self._broker(), self.extra
         )
-        for name in (PROVIDER, *SERVICES):
+        for name in (*OUTSIDE, *SERVICES):
             self.launch(name)
         Running(os.getpid(), self.ports).write(self.layout)
         self.wait_ready()
@@ -111,6 +118,8 @@ class Suite:
         if name == PROVIDER:
             key_file = str(self.layout.secret(PAYMENTS_KEY))
             process = service_processes.start_payment_provider(self._around, key_file)
+        elif name == ERP:
+            process = service_processes.start_erp(self._around)
         else:
             process = service_processes.start_service(name, self._around)
         self._processes[name] = process
@@ -120,7 +129,7 @@ class Suite:
         """Returns when every process takes calls. Raises ServerNotStarted naming the one that
         does not."""
         give_up_at = time.monotonic() + START_SECONDS_MAX
-        for name in (PROVIDER, *SERVICES):
+        for name in (*OUTSIDE, *SERVICES):
             while not self._ready(name):
                 self.check()
                 if time.monotonic() > give_up_at:
@@ -131,6 +140,8 @@ class Suite:
     def _ready(self, name: str) -> bool:
         if name == PROVIDER:
             return _answers(f"{self.provider}/health")
+        if name == ERP:
+            return _answers(f"{self.erp}/health")
         if name == "gateway":
             return _answers(f"{self.rest}/readyz")
         return child_process.accepts_connections(self.ports.grpc[name])
@@ -176,7 +187,7 @@ class Suite:
 
     def stop(self) -> None:
         """Stops doors first, stores last; each in its own order."""
-        for name in reversed((PROVIDER, *SERVICES)):
+        for name in reversed((*OUTSIDE, *SERVICES)):
             if name in self._processes:
                 self._processes[name].terminate()
         give_up_at = time.monotonic() + STOP_SECONDS_MAX
