@@ -26,27 +26,10 @@ from tandem_finance_posting.domain.rule_set import RuleSet
 Facts = dict[str, Any]
 DAY = date(2026, 3, 2)
 
-BREAKAGE: dict[str, Any] = {
-    "id": "P11", "event": "giftcard.breakage", "title": "Value nobody will use",
-    "lines": [
-        {"id": "card", "dr": "GIFT_CARD_LIAB", "amount": "amount"},
-        {"id": "revenue", "cr": "REV_BREAKAGE", "amount": "amount"},
-    ],
-    "tests": [
-        {
-            "name": "one run", "facts": {"amount": 5},
-            "expect": {"GIFT_CARD_LIAB": 5, "REV_BREAKAGE": -5},
-        }
-    ],
-}  # fmt: skip
-
 
 def document() -> dict[str, Any]:
     """The shipped rules as written."""
     whole: dict[str, Any] = copy.deepcopy(dict(default_document()))
-    if "giftcard.breakage" not in whole["events"]:
-        whole["events"]["giftcard.breakage"] = {"title": "x", "facts": {"amount": "money"}}
-        whole["rules"].append(BREAKAGE)
     whole["events"]["shipment.confirmed"]["facts"].setdefault("shipper", "text?")
     return whole
 
@@ -260,7 +243,7 @@ def month_end(story: Story) -> None:
     story.tell("landed.invoiced", charges=[{"receipt_ref": "R1", "cost": 20_000, "key": "value"}])
     story.tell("inventory.adjusted", lines=[{"sku": "E", "delta": -1, "area": "DC"}])
     story.tell("cost.revalued", lines=[{"sku": "X", "change": -100, "area": "DC"}])
-    story.tell("giftcard.breakage", amount=556)
+    story.tell("giftcard.breakage", amount=556, cohort="2026-03")
 
 
 def invoice(story: Story, entity: str, rows: list[tuple[str, str, int, int]]) -> None:
