@@ -8,9 +8,11 @@ from tandem_platform.idempotency import IdempotentWrites
 from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
+from tandem_finance_posting.adapters.postgres.adjustment_reads import AdjustmentReads
 from tandem_finance_posting.adapters.postgres.ledger_read_models import LedgerReadModels
 from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
 from tandem_finance_posting.adapters.rules.rule_files import default_catalogue
+from tandem_finance_posting.entrypoints.adjustment_calls import AdjustmentCalls
 from tandem_finance_posting.entrypoints.consumer_source_events import (
     CONNECTOR_AGGREGATES,
     ORDER_AGGREGATES,
@@ -19,8 +21,10 @@ from tandem_finance_posting.entrypoints.consumer_source_events import (
 )
 from tandem_finance_posting.entrypoints.control_parts import controls
 from tandem_finance_posting.entrypoints.export_parts import export_parts
+from tandem_finance_posting.entrypoints.grpc_adjustment_service import AdjustmentService
 from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerParts, LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
+from tandem_finance_posting.entrypoints.grpc_rate_service import RateService
 from tandem_finance_posting.entrypoints.grpc_rule_service import RuleService
 from tandem_finance_posting.entrypoints.journal_explanations import JournalExplanations
 from tandem_finance_posting.entrypoints.source_numbers import noting_numbers
@@ -53,6 +57,9 @@ async def build(runtime: Runtime) -> ServiceParts:
     )
     writes = IdempotentWrites(runtime.units, runtime.clock)
     read_models = LedgerReadModels(runtime.database)
+    calls = AdjustmentCalls(
+        writes, AdjustmentReads(runtime.database), rules, runtime.clock, runtime.page_tokens
+    )
     controlled = controls(runtime, settings, rules, writes)
     export_services, export_loops, closers = export_parts(runtime, settings, writes)
     return ServiceParts(
@@ -67,12 +74,14 @@ async def build(runtime: Runtime) -> ServiceParts:
                 )
             ),
             RuleService(runtime.database, writes, rules, runtime.clock, runtime.page_tokens),
+            AdjustmentService(calls),
+            RateService(calls, held_loop.poke),
             PostingService(runtime.units, writes, rules, runtime.clock),
             *export_services,
             *controlled.servicers,
             *platform_servicers(runtime, runners, writes),
         ],
         consumers=runners,
-        loops=[held_loop, *export_loops, purge_loop(writes)],
+        loops=[held_loop, *controlled.loops, *export_loops, purge_loop(writes)],
         closers=closers,
     )

@@ -46,6 +46,7 @@ from tandem_finance_posting.domain.errors import (
 from tandem_finance_posting.domain.period import Period, PeriodState
 from tandem_finance_posting.domain.period_change import Decision, PeriodChange
 from tandem_finance_posting.entrypoints.seal_loop import Sealer
+from tandem_testing.eventually import eventually
 
 from .journals_under_test import LEDGER, NOW, TENANT, JournalsUnderTest, write_in
 
@@ -357,6 +358,41 @@ async def test_posting_and_closing_at_once_leave_no_journal_in_the_closed_period
     reopened = await approve(books, change.id)
     assert reopened.change.books.balance_hash == sealed[0], "the closed period took a journal"
     assert len(placed) == 40
+
+
+async def test_a_close_waits_for_the_posting_under_way_and_judges_it(
+    books: JournalsUnderTest,
+) -> None:
+    async with books.units() as uow:
+        await period_rows.load_calendars(uow.connection, [LEDGER])
+        closing = asyncio.create_task(close(books))
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await eventually(lambda: books.rows(waits), [(1,)])
+        journal = books.journal("BANK", "CASH", day=date(2026, 2, 10))
+        await write_in(uow.connection, [journal], NOW)
+        await uow.commit()
+    with pytest.raises(CloseBlocked) as refused:
+        await closing
+    assert refused.value.blockers == "UNSEALED_CHAIN=1", "the close did not see the journal"
+
+
+async def test_a_posting_waits_for_the_close_under_way_and_is_placed_behind_it(
+    books: JournalsUnderTest,
+) -> None:
+    async def place() -> date | None:
+        async with books.units.database.transaction() as connection:
+            calendars = await period_rows.load_calendars(connection, [LEDGER])
+            placed = calendars[LEDGER].place(date(2026, 2, 10), TODAY)
+        return placed.accounting_date if placed else None
+
+    async with books.units() as uow:
+        command = ClosePeriod(IDS.new_id(), FEBRUARY, ANN)
+        await close_period(PostgresPeriodTransaction(uow, POLICY), command)
+        placing = asyncio.create_task(place())
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await eventually(lambda: books.rows(waits), [(1,)])
+        await uow.commit()
+    assert await placing == date(2026, 3, 1)
 
 
 async def test_what_counts_late_is_summed_by_role_for_the_closed_period_it_happened_in(
