@@ -92,6 +92,41 @@ def test_an_exchange_that_waits_for_its_shipment_does_not_hold_that_shipment_up(
     assert numbers(pool(book)) == (2, 200)
 
 
+def test_judging_an_event_changes_nothing() -> None:
+    book = stocked(3, 300)
+    event = goods_event("o", issue=[{"sku": "A", "quantity": 1, "line_ref": "1"}])
+    assert book.gate(event, moves("issue")) is None
+    assert numbers(pool(book)) == (3, 300)
+    assert not book.state.lines
+    assert book.changed == (set(), set(), set(), set())
+
+
+def test_a_return_of_too_much_does_not_hold_up_one_of_what_is_there() -> None:
+    book = stocked(3, 300)
+    do(book, "issue", order_id="o", quantity=2, line_ref="1")
+    many, one = (
+        goods_event("o", return_in=[{"sku": "A", "quantity": n, "line_ref": "1"}]) for n in (3, 1)
+    )
+    assert isinstance(post(book, many, moves("return_in")), Hold)
+    assert not isinstance(post(book, one, moves("return_in")), Hold)
+
+
+def test_a_return_waits_behind_a_held_shipment_of_its_line_only() -> None:
+    book = stocked(3, 300)
+    do(book, "issue", order_id="o", quantity=1, line_ref="1")
+    do(book, "issue", order_id="o", quantity=1, line_ref="2")
+    more = goods_event("o", issue=[{"sku": "A", "quantity": 5, "line_ref": "1"}])
+    assert isinstance(post(book, more, moves("issue")), Hold)
+    returns = [
+        goods_event("o", return_in=[{"sku": "A", "quantity": 1, "line_ref": line}])
+        for line in ("1", "2")
+    ]
+    first, second = (post(book, event, moves("return_in")) for event in returns)
+    assert isinstance(first, Hold)
+    assert first.gate == PREDECESSOR_MISSING
+    assert not isinstance(second, Hold)
+
+
 def test_what_a_failed_event_did_is_dropped() -> None:
     book = stocked(3, 300)
     event = goods_event("o", issue=[{"sku": "A", "quantity": 1, "line_ref": "1"}])

@@ -73,29 +73,8 @@ BACKFILL = (
     WHERE state = 'HELD'
 """,
 )
-# A held event is posted later from its document: what moved beside its facts is a fact now.
-DOCUMENTS = (
-    """
-    UPDATE finance_event SET document = jsonb_set(document, '{facts,lines}', (
-        SELECT jsonb_agg(l.line || jsonb_build_object(
-            'line_ref', i.issue -> 'line_ref', 'quantity', i.issue -> 'quantity') ORDER BY l.place)
-        FROM jsonb_array_elements(document #> '{facts,lines}') WITH ORDINALITY AS l (line, place)
-        JOIN jsonb_array_elements(document -> 'issues') WITH ORDINALITY AS i (issue, place)
-            USING (place)
-    ))
-    WHERE state = 'HELD' AND event_type IN ('shipment.confirmed', 'pos.sale')
-      AND jsonb_array_length(document -> 'issues') > 0
-      AND jsonb_array_length(document -> 'issues')
-          = jsonb_array_length(document #> '{facts,lines}')
-""",
-    """
-    UPDATE finance_event SET document = jsonb_set(
-        document #- '{facts,returned_costs}', '{facts,goods}', document -> 'returns')
-    WHERE state = 'HELD' AND event_type = 'refund.approved' AND document ? 'returns'
-""",
-)
 
 
 def upgrade() -> None:
-    for statement in (*TABLES, *BACKFILL, *DOCUMENTS):
+    for statement in (*TABLES, *BACKFILL):
         op.execute(statement)
