@@ -35,6 +35,9 @@ NAMED_OTHERWISE = {
     "RevokeApiClient": "manage_api_clients",
     "ReceiveWebhook": "receive_payload: webhooks and files are stored alike",
     "ReceiveFile": "receive_payload",
+    "RejectManualJournal": "reject_adjustment: one refusal for all that people propose",
+    "RejectRates": "reject_adjustment",
+    "RejectRepost": "reject_adjustment",
     "StreamSignals": "submit_signals: each message of the stream is one submission",
 }
 """Write rpcs whose use case has another name, and why."""

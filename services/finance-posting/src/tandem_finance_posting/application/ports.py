@@ -59,6 +59,10 @@ class PostingTransaction(Protocol):
         """The state these events touch, its rows locked in a fixed order."""
         ...
 
+    async def open_posted(self, keys: Sequence[tuple[str, str]], now: datetime) -> PostingBook:
+        """The state of events posted before, to post them anew; ``prior`` holds them."""
+        ...
+
     async def held(self, after: int, rows: int) -> list[HeldEvent]:
         """Held events behind a place, in order of acceptance."""
         ...

@@ -9,7 +9,7 @@ from tandem_core.ids import deterministic_id
 
 from tandem_finance_posting.domain.currency_rates import MonetaryItem
 from tandem_finance_posting.domain.errors import FinanceFactInvalid, ReversalRefused
-from tandem_finance_posting.domain.event_type import VOIDS, EventType
+from tandem_finance_posting.domain.event_type import OWN_DAY, VOIDS, EventType
 from tandem_finance_posting.domain.expression import Facts
 from tandem_finance_posting.domain.finance_event import (
     ENTITY_UNKNOWN,
@@ -73,6 +73,7 @@ class Posting:
     facts: dict[str, Any]
     journals: list[Journal] = field(default_factory=list)
     changed: list[tuple[str, str]] = field(default_factory=list)
+    generation: int = 1
 
     def run(self) -> Posted | Hold:
         """Gates, what it undoes, cost, rules, what follows for the order."""
@@ -88,14 +89,17 @@ class Posting:
             return hold
         stamped = self.state.cost.stamp(self.event, self.declared.cost)
         self.facts.update(stamped)
+        hold = self._follow_rules() or self._apply_deposit()
+        if hold is not None:
+            return hold
+        return self._posted()
+
+    def _follow_rules(self) -> Hold | None:
         for slot_book, rule in self.rules.rules_for(self.event.type, self.facts):
             hold = self._journal(slot_book, rule)
             if hold is not None:
                 return hold
-        hold = self._apply_deposit()
-        if hold is not None:
-            return hold
-        return self._posted()
+        return None
 
     def _posted(self) -> Posted:
         own = [x for x in self.journals if x.event.type != DEPOSIT_APPLIED]
@@ -152,21 +156,44 @@ class Posting:
         return self._undo(prior, REVERSED)
 
     def _undo(self, prior: Prior, state: str) -> Hold | None:
-        rules = self.state.catalogues[prior.event.tenant].labelled(prior.rule_set) or self.rules
+        rules = self._made_by(prior)
         declared = rules.event_type(prior.event.type)
         self.state.cost.undo(prior.event, declared.cost, prior.facts)
-        for journal in prior.journals:
-            placement = self.state.place(
-                self.event, (journal.legal_entity, journal.book), journal.accounting_date
-            )
-            if isinstance(placement, Hold):
-                return placement
-            mirrored = mirror(journal, self.event, placement)
-            self._take_back_items(mirrored, rules, prior.facts)
-            self.journals.append(mirrored)
+        hold = self._take_back(prior, rules)
+        if hold is not None:
+            return hold
         self.state.prior[prior.event.tenant, prior.event.key] = replace(prior, state=state)
         self.changed.append((prior.event.key, state))
         return None
+
+    def _take_back(self, prior: Prior, rules: RuleSet) -> Hold | None:
+        own_day = self.declared.reverses == OWN_DAY
+        for journal in prior.journals:
+            counted = self.event.original_date if own_day else journal.accounting_date
+            ledger = (journal.legal_entity, journal.book)
+            placement = self.state.place(self.event, ledger, counted)
+            if isinstance(placement, Hold):
+                return placement
+            day = self.event.original_date if own_day else journal.event.original_date
+            mirrored = mirror(journal, self.event, placement, day)
+            self._take_back_items(mirrored, rules, prior.facts)
+            self.journals.append(mirrored)
+        return None
+
+    def repost(self, prior: Prior) -> Posted | Hold:
+        """Posts the event anew under the rules in force now: generation g is taken back, g + 1 is
+        posted. What moved in the cost sub-ledger stays as it was stamped."""
+        hold = self._take_back(prior, self._made_by(prior))
+        if hold is not None:
+            return hold
+        self.generation = max((x.generation for x in prior.journals), default=1) + 1
+        hold = self._follow_rules() or self._apply_deposit()
+        if hold is not None:
+            return hold
+        return self._posted()
+
+    def _made_by(self, prior: Prior) -> RuleSet:
+        return self.state.catalogues[prior.event.tenant].labelled(prior.rule_set) or self.rules
 
     def _take_back_items(self, mirrored: Journal, rules: RuleSet, facts: Facts) -> None:
         for line in mirrored.lines:
@@ -217,8 +244,9 @@ class Posting:
             if isinstance(converted, Hold):
                 return converted
             lines = converted
+        generation = self.generation if event.type == self.event.type else 1
         return Journal(
-            id=journal_id(event, book, rule.purpose, 1),
+            id=journal_id(event, book, rule.purpose, generation),
             event=event,
             purpose=rule.purpose,
             rule_set=self.rules.label,
@@ -228,6 +256,7 @@ class Posting:
             accounting_date=placement.accounting_date,
             functional_currency_code=code,
             book=book,
+            generation=generation,
             late_reason=placement.late_reason,
             approvals=event.approvals,
         )

@@ -11,6 +11,8 @@ from tandem_finance_posting.domain.fact_types import FactType, checked_facts
 
 VOIDS = "voids"
 """Fact that names the event key undone by an event of a type that reverses."""
+ORIGINAL_DAY = "original_day"
+OWN_DAY = "own_day"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class EventType:
     require: tuple[str, ...] = ()
     """Named gates: ``tax_final``."""
     classify: Classification | None = None
-    reverses: bool = False
-    """An event of this type undoes the one its fact ``voids`` names."""
+    reverses: str = ""
+    """ORIGINAL_DAY or OWN_DAY: an event of this type undoes the one its fact ``voids`` names, on
+    the day of what it undoes or on its own. Empty: it undoes nothing."""
 
     @property
     def known(self) -> dict[str, FactType]:

@@ -10,9 +10,18 @@ from dataclasses import dataclass
 
 from tandem_core.errors import DomainError
 
+from tandem_finance_posting.domain.errors import ReversalRefused
 from tandem_finance_posting.domain.event_posting import Posted, Posting
 from tandem_finance_posting.domain.finance_event import FinanceEvent, Hold
-from tandem_finance_posting.domain.posting_state import PostingState
+from tandem_finance_posting.domain.posting_state import EventKey, PostingState
+from tandem_finance_posting.domain.reversal import POSTED, Prior
+
+
+def _alike(found: Posted, prior: Prior) -> bool:
+    made = [x for x in found.journals if x.event.key == prior.event.key and not x.reverses]
+    return [(x.legal_entity, x.book, x.rule_id, x.lines) for x in made] == [
+        (x.legal_entity, x.book, x.rule_id, x.lines) for x in prior.journals
+    ]
 
 
 @dataclass
@@ -40,11 +49,44 @@ class PostingBook(PostingState):
             self.cost.forget_hold(self.prior[event.tenant, key].event)
         return found
 
+    def repost(self, key: EventKey) -> Posted | None:
+        """Posts an event anew under the rules in force now; None when they post it alike.
+
+        Raises NotFound, ReversalRefused for an event that is not posted or would wait, and what
+        posting raises.
+        """
+        prior = self.prior.get(key)
+        if prior is None or prior.state != POSTED:
+            raise ReversalRefused(key[1], "is not posted")
+        try:
+            found = self._reposting(prior).repost(prior)
+        except DomainError:
+            self.drop()
+            raise
+        if isinstance(found, Hold):
+            self.drop()
+            raise ReversalRefused(key[1], found.detail)
+        if _alike(found, prior):
+            self.drop()
+            return None
+        self.keep()
+        return found
+
     def _posting(self, event: FinanceEvent) -> Posting:
         rules = self.rules_of(event)
         declared = rules.event_type(event.type)
         facts = {**declared.checked(event.facts), **rules.policy_facts(event.legal_entity)}
         return Posting(self, event, rules, declared, facts)
+
+    def _reposting(self, prior: Prior) -> Posting:
+        """On the stored facts: what was stamped stays, policies are those in force now."""
+        rules = self.rules_of(prior.event)
+        declared = rules.event_type(prior.event.type)
+        outside = {name: x for name, x in prior.facts.items() if name in declared.facts}
+        stamped = {name: x for name, x in prior.facts.items() if name in declared.stamped}
+        policies = rules.policy_facts(prior.event.legal_entity)
+        facts = {**declared.checked(outside), **stamped, **policies}
+        return Posting(self, prior.event, rules, declared, facts)
 
     def note_hold(self, event: FinanceEvent) -> None:
         """The event waits: what must not overtake it waits too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 from tandem_finance_posting.domain.expression import Facts
 from tandem_finance_posting.domain.finance_event import FinanceEvent
@@ -27,12 +28,12 @@ class Prior:
     rule_set: str = ""
 
 
-def mirror(journal: Journal, by: FinanceEvent, placement: Placement) -> Journal:
-    """The journal that takes one back, made by the event that undoes it; its day is the day of
-    what it takes back, or the next open one."""
+def mirror(journal: Journal, by: FinanceEvent, placement: Placement, day: date) -> Journal:
+    """The journal that takes one back, made by the event that undoes it, for the original ``day``
+    and on the accounting date of the placement."""
     event = replace(
         by,
-        original_date=journal.event.original_date,
+        original_date=day,
         order_id=journal.event.order_id,
         currency_code=journal.event.currency_code,
     )

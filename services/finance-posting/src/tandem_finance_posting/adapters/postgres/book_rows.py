@@ -50,12 +50,15 @@ async def open_book(
     events: Sequence[FinanceEvent],
     catalogues: dict[str, RuleCatalogue],
     today: date,
+    again: Iterable[EventKey] = (),
 ) -> OpenBook:
-    """The state the events touch, locked."""
-    keys = set(_prior_keys(events, catalogues))
+    """The state the events touch, and that of events to be posted ``again``, locked."""
+    keys = {*_prior_keys(events, catalogues), *again}
     ledgers = _ledgers(events, catalogues) | await prior_rows.ledgers(connection, keys)
     calendars = await period_rows.load_calendars(connection, ledgers)
-    items = await order_rows.load(connection, events)
+    orders = {(event.tenant, event.order_id) for event in events if event.order_id}
+    orders |= await prior_rows.orders(connection, keys)
+    items = await order_rows.load(connection, orders)
     prior = await prior_rows.load(connection, keys)
     everyone = [*events, *(found.event for found in prior.values())]
     fx_items, rates = await _foreign(connection, everyone, catalogues)

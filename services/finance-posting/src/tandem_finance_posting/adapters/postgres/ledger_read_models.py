@@ -169,3 +169,12 @@ async def stored_event(
     event = (await connection.execute(_EVENT, arguments)).mappings().one()
     found = (await connection.execute(_OF_EVENT, arguments)).mappings().all()
     return event, await _with_lines(connection, tenant, found)
+
+
+async def stored_journals(
+    connection: AsyncConnection, tenant: str, made: Sequence[str]
+) -> list[JournalRow]:
+    """Journals just written, in order of their numbers."""
+    arguments = {"tenant": tenant, "key": "", "ids": list(made)}
+    found = (await connection.execute(_OF_EVENT, arguments)).mappings().all()
+    return await _with_lines(connection, tenant, found)

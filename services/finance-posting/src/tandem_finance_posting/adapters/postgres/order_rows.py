@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.open_items import NO_DATE, OpenItems
 from tandem_finance_posting.domain.overlay import Overlay
 from tandem_finance_posting.domain.posting_state import OrderKey
@@ -39,10 +38,10 @@ _SAVE = text("""
 
 
 async def load(
-    connection: AsyncConnection, events: Sequence[FinanceEvent]
+    connection: AsyncConnection, orders: Iterable[OrderKey]
 ) -> Overlay[OrderKey, OpenItems]:
-    """Open items of the events' orders, locked."""
-    keys = sorted({(event.tenant, event.order_id) for event in events if event.order_id})
+    """Open items of orders, locked."""
+    keys = sorted(orders)
     if not keys:
         return Overlay()
     arguments = {"tenants": [k[0] for k in keys], "orders": [k[1] for k in keys]}

@@ -57,6 +57,13 @@ class PostgresPostingTransaction:
         self._opened = await book_rows.open_book(connection, events, catalogues, now.date())
         return self._opened.book
 
+    async def open_posted(self, keys: Sequence[tuple[str, str]], now: datetime) -> PostingBook:
+        """The state of events posted before, locked."""
+        connection = self._unit.connection
+        catalogues = await self._rules.catalogues(connection, {tenant for tenant, _ in keys})
+        self._opened = await book_rows.open_book(connection, [], catalogues, now.date(), keys)
+        return self._opened.book
+
     async def held(self, after: int, rows: int) -> list[HeldEvent]:
         """Held events behind a place, in order of acceptance, locked."""
         found = await self._unit.connection.execute(_HELD, {"after": after, "rows": rows})

@@ -12,17 +12,16 @@ from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.journal import Journal, JournalLine
 from tandem_finance_posting.domain.overlay import Overlay
 from tandem_finance_posting.domain.posting_rule import Side
-from tandem_finance_posting.domain.posting_state import EventKey, LedgerKey
+from tandem_finance_posting.domain.posting_state import EventKey, LedgerKey, OrderKey
 from tandem_finance_posting.domain.reversal import Prior
 
-# Locked: two events that undo the same one would both find it posted.
-_EVENTS = text("""
+_EVENTS = """
     SELECT tenant, event_key, source_system, event_type, event_id, revision, state, legal_entity,
            original_date, order_id, currency_code, facts, rule_set
     FROM finance_event WHERE (tenant, event_key) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[])))
-    ORDER BY tenant, event_key FOR UPDATE
-""")
+    ORDER BY tenant, event_key
+"""
 _JOURNALS = text("""
     SELECT j.tenant, j.id::text, j.event_key, j.legal_entity, j.book, j.purpose, j.generation,
            j.accounting_date, j.rule_set, j.rule_id, j.functional_currency_code, j.currency_code,
@@ -46,6 +45,22 @@ _LEDGERS = text("""
 """)
 
 
+_ORDERS = text("""
+    SELECT DISTINCT tenant, order_id FROM finance_event
+    WHERE order_id <> '' AND (tenant, event_key) IN (
+        SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[])))
+""")
+
+
+async def orders(connection: AsyncConnection, keys: Iterable[EventKey]) -> set[OrderKey]:
+    """Orders of these events; nothing is locked."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return set()
+    arguments = {"tenants": [k[0] for k in wanted], "keys": [k[1] for k in wanted]}
+    return {(row[0], row[1]) for row in await connection.execute(_ORDERS, arguments)}
+
+
 async def ledgers(connection: AsyncConnection, keys: Iterable[EventKey]) -> set[LedgerKey]:
     """Ledgers the journals of these events are in; nothing is locked."""
     wanted = sorted(set(keys))
@@ -55,13 +70,17 @@ async def ledgers(connection: AsyncConnection, keys: Iterable[EventKey]) -> set[
     return {(row[0], row[1], row[2]) for row in await connection.execute(_LEDGERS, arguments)}
 
 
-async def load(connection: AsyncConnection, keys: Iterable[EventKey]) -> Overlay[EventKey, Prior]:
-    """What is known of these event keys, locked; unknown ones are left out."""
+async def load(
+    connection: AsyncConnection, keys: Iterable[EventKey], *, lock: bool = True
+) -> Overlay[EventKey, Prior]:
+    """What is known of these event keys; unknown ones are left out. Locked, unless it is only
+    looked at: two events that undo the same one would both find it posted."""
     wanted = sorted(set(keys))
     if not wanted:
         return Overlay()
     arguments = {"tenants": [k[0] for k in wanted], "keys": [k[1] for k in wanted]}
-    events = (await connection.execute(_EVENTS, arguments)).mappings().all()
+    sql = f"{_EVENTS} FOR UPDATE" if lock else _EVENTS
+    events = (await connection.execute(text(sql), arguments)).mappings().all()
     journals: dict[EventKey, list[RowMapping]] = {}
     for row in (await connection.execute(_JOURNALS, arguments)).mappings():
         journals.setdefault((row["tenant"], row["event_key"]), []).append(row)

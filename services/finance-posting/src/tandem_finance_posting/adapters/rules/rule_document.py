@@ -66,7 +66,7 @@ class EventEntry(_Strict):
     cost: list[CostEntry] = Field(default_factory=list)
     classify: ClassifyEntry | None = None
     require: list[Literal["tax_final"]] = Field(default_factory=list)
-    reverses: bool = False
+    reverses: Literal["", "original_day", "own_day"] = ""
 
 
 class LineEntry(_Strict):

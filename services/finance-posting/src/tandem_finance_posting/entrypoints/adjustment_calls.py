@@ -1,0 +1,60 @@
+"""What the rpcs of adjustments and rates share: transaction, clock, actor, proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from tandem_core.clock import Clock
+from tandem_core.ids import deterministic_id
+from tandem_platform.idempotency import IdempotentWrites
+from tandem_platform.pagination import PageTokens
+from tandem_platform.request_context import current_caller
+from tandem_platform.unit_of_work import UnitOfWork
+
+from tandem_finance_posting.adapters.postgres.adjustment_reads import AdjustmentReads
+from tandem_finance_posting.adapters.postgres.adjustment_rows import PostgresAdjustmentStore
+from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
+from tandem_finance_posting.application.rule_ports import Actor
+from tandem_finance_posting.domain.adjustment import Adjustment, AdjustmentKind
+
+
+class Proposing(Protocol):
+    """A request that proposes."""
+
+    request_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AdjustmentCalls:
+    """Made once; everything else belongs to one call."""
+
+    writes: IdempotentWrites
+    reads: AdjustmentReads
+    rules: RuleStore
+    clock: Clock
+    page_tokens: PageTokens
+
+    def now(self) -> datetime:
+        """This moment."""
+        return self.clock.now()
+
+    def actor(self) -> Actor:
+        """Who calls."""
+        caller = current_caller()
+        return Actor(caller.tenant, caller.subject, self.clock.now())
+
+    def store(self, uow: UnitOfWork) -> PostgresAdjustmentStore:
+        """Adjustments in an open unit of work."""
+        return PostgresAdjustmentStore(uow, current_caller().tenant, self.rules)
+
+    def proposal(
+        self, kind: AdjustmentKind, document: Mapping[str, Any], request: Proposing
+    ) -> Adjustment:
+        """A new proposal of the caller; its id follows from who asked for it in which request."""
+        caller = current_caller()
+        made = deterministic_id("adjustment", caller.tenant, caller.subject, request.request_id)
+        return Adjustment(made, kind, document, caller.subject, self.clock.now(), request.reason)
