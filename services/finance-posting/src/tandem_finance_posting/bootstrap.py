@@ -22,6 +22,7 @@ from tandem_finance_posting.entrypoints.consumer_source_events import (
 from tandem_finance_posting.entrypoints.control_parts import controls
 from tandem_finance_posting.entrypoints.export_parts import export_parts
 from tandem_finance_posting.entrypoints.grpc_adjustment_service import AdjustmentService
+from tandem_finance_posting.entrypoints.grpc_estimate_service import EstimateService
 from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerParts, LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
 from tandem_finance_posting.entrypoints.grpc_rate_service import RateService
@@ -77,6 +78,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             AdjustmentService(calls),
             RateService(calls, held_loop.poke),
             PostingService(runtime.units, writes, rules, runtime.clock),
+            EstimateService(writes, rules, runtime.clock, runtime.page_tokens, runtime.units),
             *export_services,
             *controlled.servicers,
             *platform_servicers(runtime, runners, writes),

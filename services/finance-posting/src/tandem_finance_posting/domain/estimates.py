@@ -39,6 +39,9 @@ class Target:
         return Target(self.liability - posted.liability, self.asset - posted.asset)
 
 
+NOTHING = Target()
+
+
 @dataclass(frozen=True)
 class ReturnCohort:
     """Sales that may still come back: of a class of goods, a channel, a week of sales."""
