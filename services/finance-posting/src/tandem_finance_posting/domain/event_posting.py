@@ -114,6 +114,7 @@ class Posting:
         return Posted(journals, self.facts, state, self.rules.label, tuple(self.changed))
 
     def _gate(self) -> Hold | None:
+        self._check_order_currency()
         if self.rules.entity(self.event.legal_entity) is None:
             detail = f"legal entity {self.event.legal_entity} is not in {self.rules.label}"
             return Hold(ENTITY_UNKNOWN, detail)
@@ -123,6 +124,18 @@ class Posting:
         if "tax_final" in self.declared.require and self.facts.get("tax_state") == "estimated":
             return Hold(TAX_NOT_FINAL, "the tax is an estimate")
         return None
+
+    def _check_order_currency(self) -> None:
+        """An order has one currency: a payment in another would be applied to a receivable it does
+        not pay."""
+        key = (self.event.tenant, self.event.order_id)
+        known = self.state.open_items.get(key, OpenItems()).currency_code
+        if known in ("", self.event.currency_code):
+            return
+        slots = self.rules.by_slot.get(self.event.type, {})
+        roles = {line.role for found in slots.values() for rule in found for line in rule.lines}
+        if roles & {RECEIVABLE, DEPOSIT}:
+            raise FinanceFactInvalid("currency_code", self.event.type)
 
     # What the event takes back: an earlier revision of itself, or the event it voids.
 
@@ -305,11 +318,8 @@ class Posting:
         return None
 
     def _of_order(self, key: OrderKey) -> OpenItems:
-        """The order's sums. An order has one currency: a payment in another would be applied to a
-        receivable it does not pay."""
+        """The order's sums, with the rate of its earliest day in foreign currency."""
         items = self.state.open_items.get(key, OpenItems())
-        if items.currency_code and items.currency_code != self.event.currency_code:
-            raise FinanceFactInvalid("currency_code", self.event.type)
         items = replace(items, currency_code=self.event.currency_code)
         known = self.rules.entity(self.event.legal_entity)
         code = known.currency_code if known else ""
