@@ -90,6 +90,8 @@ class CostLedger:
 
     def gate(self, event: FinanceEvent, moves: Sequence[CostMove]) -> Hold | None:
         """What the event waits for; None when its cost is known. Raises FinanceFactInvalid."""
+        if not moves:
+            return None
         trial = self.state.trial()
         try:
             self._in_turn(event, moves)
@@ -105,6 +107,9 @@ class CostLedger:
         To be called for every event that is posted, also without moves: a held one is released by
         it. Raises FinanceFactInvalid, and MoveWaits for an event the gate would have held.
         """
+        if not moves:
+            self.holds.release(_id(event))
+            return {}
         tried = self._tried
         if tried is None or tried[0] is not event:
             trial = self.state.trial()
@@ -112,6 +117,10 @@ class CostLedger:
         self._take_over(tried[1])
         self.holds.release(_id(event))
         return tried[2]
+
+    def released(self, event: FinanceEvent) -> None:
+        """An event without moves is posted: should it have been held, nothing waits for it."""
+        self.holds.release(_id(event))
 
     def undo(
         self, event: FinanceEvent, moves: Sequence[CostMove], stamped_facts: Mapping[str, Any]
@@ -168,6 +177,8 @@ class CostLedger:
 
     def _in_turn(self, event: FinanceEvent, moves: Sequence[CostMove]) -> None:
         """Raises MoveWaits when an earlier event of the SKU, order line or goods is held."""
+        if not self.holds.places:
+            return
         for move, record in _records(event, moves):
             touched = move.touches(record)
             for line in touched.lines if move.returns else ():

@@ -19,6 +19,8 @@ from tandem_finance_posting.domain.cost_state import CostState, PoolKey
 from tandem_finance_posting.domain.goods_aside import Stage
 from tandem_finance_posting.domain.goods_receipt import Receipt, ReceiptLine
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 
 def leave_pool(state: CostState, key: PoolKey, quantity: int) -> tuple[int, str]:
     """Takes units out of a pool and gives their cost, and as a text the receipts they are of, by
@@ -28,7 +30,7 @@ def leave_pool(state: CostState, key: PoolKey, quantity: int) -> tuple[int, str]
         raise cost_missing(f"{key.sku}: {quantity} units have no received cost")
     layers = [[x.receipt_ref, x.quantity, x.value] for x in pool.oldest(quantity)]
     state.pools[key], cost = pool.issue(quantity)
-    return cost, json.dumps(layers, separators=(",", ":"), ensure_ascii=False)
+    return cost, _COMPACT.encode(layers)
 
 
 def back_to_pool(state: CostState, record: MoveRecord, quantity: int, cost: int) -> None:
