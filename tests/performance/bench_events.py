@@ -21,7 +21,8 @@ from tandem.common.v1.money_pb2 import Money
 from tandem.order.v1.events_pb2 import PaymentCaptured
 from tandem_core.ids import deterministic_id
 from tandem_finance_posting.adapters.postgres.posting_transaction import PostgresPostingTransaction
-from tandem_finance_posting.adapters.rules.rule_files import default_rules
+from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
+from tandem_finance_posting.adapters.rules.rule_files import default_catalogue
 from tandem_finance_posting.application.post_finance_events import post_finance_events
 from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_platform import migrations
@@ -81,7 +82,7 @@ async def relay_events(units: UnitOfWorkFactory, nats_url: str) -> float:
 
 async def post_journals(units: UnitOfWorkFactory) -> float:
     """Journals a second from payment events, each order its own."""
-    rules = default_rules()
+    rules = RuleStore(default_catalogue())
     events = [
         FinanceEvent(
             tenant="bench", source_system="bench", type="payment.captured", id=str(number),
@@ -93,8 +94,8 @@ async def post_journals(units: UnitOfWorkFactory) -> float:
     began = time.monotonic()
     for start in range(0, JOURNALS, BATCH):
         async with units() as uow:
-            transaction = PostgresPostingTransaction(uow)
-            await post_finance_events(transaction, events[start : start + BATCH], rules, NOW)
+            transaction = PostgresPostingTransaction(uow, rules)
+            await post_finance_events(transaction, events[start : start + BATCH], NOW)
             await uow.commit()
     return JOURNALS / (time.monotonic() - began)
 

@@ -84,18 +84,27 @@ class Posting:
         hold = self._gate() or self._undo_earlier()
         if hold is not None:
             return hold
-        hold = self.state.cost.gate(self.event, self.declared.cost)
+        hold = self._stamp_cost()
         if hold is not None:
             return hold
-        stamped = self.state.cost.stamp(self.event, self.declared.cost)
-        self.facts.update(stamped)
         hold = self._follow_rules() or self._apply_deposit()
         if hold is not None:
             return hold
         return self._posted()
 
+    def _stamp_cost(self) -> Hold | None:
+        if not self.declared.cost:
+            self.state.cost.released(self.event)
+            return None
+        hold = self.state.cost.gate(self.event, self.declared.cost)
+        if hold is None:
+            self.facts.update(self.state.cost.stamp(self.event, self.declared.cost))
+        return hold
+
     def _follow_rules(self) -> Hold | None:
-        for slot_book, rule in self.rules.rules_for(self.event.type, self.facts):
+        for slot_book, rule in self.rules.rules_for(
+            self.event.type, self.event.legal_entity, self.facts
+        ):
             hold = self._journal(slot_book, rule)
             if hold is not None:
                 return hold
@@ -320,7 +329,8 @@ class Posting:
     def _of_order(self, key: OrderKey) -> OpenItems:
         """The order's sums, with the rate of its earliest day in foreign currency."""
         items = self.state.open_items.get(key, OpenItems())
-        items = replace(items, currency_code=self.event.currency_code)
+        if not items.currency_code:
+            items = replace(items, currency_code=self.event.currency_code)
         known = self.rules.entity(self.event.legal_entity)
         code = known.currency_code if known else ""
         if code and code != self.event.currency_code:
@@ -334,7 +344,7 @@ class Posting:
             **declared.checked({"amount": amount}),
             **self.rules.policy_facts(event.legal_entity),
         }
-        for book, rule in self.rules.rules_for(DEPOSIT_APPLIED, facts):
+        for book, rule in self.rules.rules_for(DEPOSIT_APPLIED, event.legal_entity, facts):
             made = self._made(event, book, rule, facts)
             if isinstance(made, Hold):
                 return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from tandem_finance_posting.domain.approval import Approval
 from tandem_finance_posting.domain.expression import Facts
@@ -33,7 +34,7 @@ class FinanceEvent:
     """Who proposed and approved it; empty for what happened in the business."""
     trace_headers: dict[str, str] = field(default_factory=dict, compare=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Source, type, id and revision: the same event again has the same key."""
         return self.key_of(self.revision)

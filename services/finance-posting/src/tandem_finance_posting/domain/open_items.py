@@ -29,8 +29,14 @@ class OpenItems:
 
     def changed(self, receivable: int, deposit: int) -> OpenItems:
         """After journals moved the two roles by these amounts."""
-        return replace(
-            self, receivable=self.receivable + receivable, deposit=self.deposit + deposit
+        return OpenItems(
+            self.receivable + receivable,
+            self.deposit + deposit,
+            self.applied,
+            self.applications,
+            self.currency_code,
+            self.rate_date,
+            self.rate_nano,
         )
 
     @property

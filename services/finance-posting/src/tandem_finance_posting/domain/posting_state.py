@@ -39,6 +39,8 @@ class PostingState:
     calendars: Mapping[LedgerKey, PeriodCalendar] = field(default_factory=dict)
     rates: Mapping[str, RateTable] = field(default_factory=dict)
     """Rates by tenant."""
+    _placed: dict[tuple[str, str, str, date, bool], Placement] = field(default_factory=dict)
+    """Days answered before: no period changes while the state is held."""
 
     def rules_of(self, event: FinanceEvent) -> RuleSet:
         """The rule set in force for an event. Raises PostingRuleMissing."""
@@ -53,9 +55,15 @@ class PostingState:
     def place(self, event: FinanceEvent, ledger: tuple[str, str], day: date) -> Placement | Hold:
         """The day of the books for a day of business in a ledger (entity, book)."""
         entity, book = ledger
+        asked = (event.tenant, entity, book, day, bool(event.approvals))
+        known = self._placed.get(asked)
+        if known is not None:
+            return known
         calendar = self.calendars.get((event.tenant, entity, book)) or PeriodCalendar()
         found = calendar.place(day, self.today, adjustment=bool(event.approvals))
-        if found is None:
+        if found is not None:
+            self._placed[asked] = found
+        else:
             return Hold(PERIOD_UNKNOWN, f"no open period of {entity} {book} takes {day}")
         return found
 

@@ -77,7 +77,7 @@ def ruled_lines(rules: RuleSet, event: StoredEvent) -> list[RuledLine]:
             line=line,
             currency_code=line.currency_code or event.currency_code,
         )
-        for book, rule in rules.rules_for(event.type, facts)
+        for book, rule in rules.rules_for(event.type, event.legal_entity, facts)
         for line in rule_lines(rule, facts)
     ]
 

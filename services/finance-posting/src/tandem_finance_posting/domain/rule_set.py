@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from tandem_finance_posting.domain.errors import PostingRuleMissing
@@ -66,6 +66,12 @@ class RuleSet:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     entities: Mapping[str, Entity] = field(default_factory=lambda: {ANY_ENTITY: Entity()})
     by_slot: Mapping[str, Mapping[Slot, tuple[PostingRule, ...]]] = field(init=False)
+    _by_policy: dict[tuple[str, str], list[tuple[str, tuple[PostingRule, ...]]]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    _policies: dict[str, Mapping[str, str]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         slots: dict[str, dict[Slot, tuple[PostingRule, ...]]] = {}
@@ -88,15 +94,48 @@ class RuleSet:
             raise PostingRuleMissing(name, 0)
         return found
 
-    def rules_for(self, event_type: str, facts: Facts) -> list[tuple[str, PostingRule]]:
-        """Book and rule of every slot of the type. Raises PostingRuleMissing unless exactly one
-        rule applies in each."""
+    def rules_for(
+        self, event_type: str, entity: str, facts: Facts
+    ) -> list[tuple[str, PostingRule]]:
+        """Book and rule of every slot of the type that has lines. Raises PostingRuleMissing unless
+        exactly one rule applies in each."""
         found = []
-        for (book, _), rules in self.by_slot.get(event_type, {}).items():
-            matching = [rule for rule in rules if rule.applies(facts)]
+        for book, rules in self._chosen(event_type, entity):
+            matching = rules
+            if len(rules) > 1 or rules[0].when is not None:
+                matching = tuple(rule for rule in rules if rule.applies(facts))
             if len(matching) != 1:
                 raise PostingRuleMissing(event_type, len(matching))
             found.append((book, matching[0]))
+        return found
+
+    def _chosen(self, event_type: str, entity: str) -> list[tuple[str, tuple[PostingRule, ...]]]:
+        """What policies alone leave of each slot of an entity: they do not differ from event to
+        event, so they are asked once."""
+        known = self._by_policy.get((event_type, entity))
+        if known is not None:
+            return known
+        policies = self.policy_facts(entity)
+        found = []
+        for (book, _), rules in self.by_slot.get(event_type, {}).items():
+            left = []
+            for rule in rules:
+                of_policies = rule.when is not None and rule.when.names <= policies.keys()
+                if not of_policies or rule.applies(policies):
+                    left.append(replace(rule, when=None) if of_policies else rule)
+            if not left:
+                raise PostingRuleMissing(event_type, 0)
+            if len(left) > 1 or left[0].lines:
+                found.append((book, tuple(left)))
+        self._by_policy[event_type, entity] = found
+        return found
+
+    def partner_facts(self, event_type: str) -> Mapping[str, tuple[str, ...]]:
+        """Facts that name another legal entity, with the books posted in there."""
+        found: dict[str, tuple[str, ...]] = {}
+        for (book, _), rules in self.by_slot.get(event_type, {}).items():
+            for name in {rule.entity for rule in rules if rule.entity}:
+                found[name] = (*found.get(name, ()), book)
         return found
 
     def rule(self, rule_id: str) -> PostingRule:
@@ -106,9 +145,13 @@ class RuleSet:
                 return rule
         raise PostingRuleMissing(rule_id, 0)
 
-    def policy_facts(self, entity: str) -> dict[str, str]:
+    def policy_facts(self, entity: str) -> Mapping[str, str]:
         """The switches as facts of an entity's events."""
-        return {name: policy.of(entity) for name, policy in self.policies.items()}
+        known = self._policies.get(entity)
+        if known is None:
+            known = {name: policy.of(entity) for name, policy in self.policies.items()}
+            self._policies[entity] = known
+        return known
 
     def entity(self, name: str) -> Entity | None:
         """What is known of a legal entity; None for one the set does not know."""

@@ -57,7 +57,7 @@ async def open_book(
     ledgers = _ledgers(events, catalogues) | await prior_rows.ledgers(connection, keys)
     calendars = await period_rows.load_calendars(connection, ledgers)
     orders = {(event.tenant, event.order_id) for event in events if event.order_id}
-    orders |= await prior_rows.orders(connection, keys)
+    orders |= await prior_rows.orders(connection, keys) | _cost_needs(events, catalogues).orders
     items = await order_rows.load(connection, orders)
     prior = await prior_rows.load(connection, keys)
     everyone = [*events, *(found.event for found in prior.values())]
@@ -111,13 +111,22 @@ def _prior_keys(
 
 
 def _cost_needs(events: Iterable[FinanceEvent], catalogues: dict[str, RuleCatalogue]) -> CostNeeds:
-    found = CostNeeds()
+    """What the events move, and the keys under which some of them may be held. Most events move no
+    goods: they only add to two sets."""
+    moved: list[CostNeeds] = []
+    orders: set[OrderKey] = set()
+    keys: set[EventKey] = set()
     for event in events:
         rules = _rules(event, catalogues)
         declared = rules.event_types.get(event.type) if rules else None
-        if declared is not None:
-            found |= needs(event, declared.cost)
-    return found
+        if declared is None:
+            continue
+        if declared.cost:
+            moved.append(needs(event, declared.cost))
+        keys.add((event.tenant, event.key))
+        if event.order_id:
+            orders.add((event.tenant, event.order_id))
+    return CostNeeds.of_all([*moved, CostNeeds(orders=frozenset(orders), events=frozenset(keys))])
 
 
 def _ledgers(
@@ -125,13 +134,28 @@ def _ledgers(
 ) -> set[LedgerKey]:
     """Ledgers the events may post in: their entity's and their partners', in every book."""
     found: set[LedgerKey] = set()
+    seen: set[tuple[str, str, str, date]] = set()
     for event in events:
-        for book, rule in _slots(event, catalogues):
-            found.add((event.tenant, event.legal_entity, book))
-            partner = event.facts.get(rule.entity) if rule.entity else ""
-            if isinstance(partner, str) and partner:
-                found.add((event.tenant, partner, book))
+        alike = (event.tenant, event.type, event.legal_entity, event.original_date)
+        partners = _partners(event, catalogues)
+        found.update((event.tenant, partner, book) for partner, book in partners)
+        if alike not in seen:
+            seen.add(alike)
+            books = {book for book, _ in _slots(event, catalogues)}
+            found.update((event.tenant, event.legal_entity, book) for book in books)
     return found
+
+
+def _partners(
+    event: FinanceEvent, catalogues: dict[str, RuleCatalogue]
+) -> Iterable[tuple[str, str]]:
+    """Entities an event names beside its own, with the books of the rules that post there."""
+    rules = _rules(event, catalogues)
+    for name, books in (rules.partner_facts(event.type) if rules else {}).items():
+        partner = event.facts.get(name)
+        if isinstance(partner, str) and partner:
+            for book in books:
+                yield partner, book
 
 
 def _slots(
