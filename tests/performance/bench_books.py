@@ -150,7 +150,7 @@ async def read(database: Database) -> list[Figure]:
         events = f"{JOURNALS // 48:,} events of one month"
         figures.append(Figure("completeness of a month", shares, "s", "", events))
         scope = CloseScope(LEDGER, DECEMBER, NOW.date())
-        for check in close_rows.CLOSE_CHECKS:
+        for check in (*close_rows.QUICK_CHECKS, *close_rows.BOOK_CHECKS):
             taken = await seconds(lambda c=check: c(connection, scope, POLICY))
             figures.append(Figure(f"close check: {check.__name__}", taken, "s", "", note))
     return figures

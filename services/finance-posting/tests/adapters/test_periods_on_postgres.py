@@ -36,7 +36,7 @@ from tandem_finance_posting.application.soft_close_period import (
     SoftClosePeriod,
     soft_close_period,
 )
-from tandem_finance_posting.domain.close_check import ClosePolicy
+from tandem_finance_posting.domain.close_check import BlockerKind, ClosePolicy, CloseScope
 from tandem_finance_posting.domain.errors import (
     CloseBlocked,
     PeriodDefinitionInvalid,
@@ -374,6 +374,25 @@ async def test_a_close_waits_for_the_posting_under_way_and_judges_it(
     with pytest.raises(CloseBlocked) as refused:
         await closing
     assert refused.value.blockers == "UNSEALED_CHAIN=1", "the close did not see the journal"
+
+
+async def test_what_is_posted_while_the_books_are_judged_is_judged_too(
+    books: JournalsUnderTest,
+) -> None:
+    """The look at every line is made before the lock; this journal comes between both."""
+    async with books.units() as uow:
+        transaction = PostgresPeriodTransaction(uow, POLICY)
+        calendar = await transaction.calendar(LEDGER)
+        scope = CloseScope(LEDGER, FEBRUARY.of(calendar, TODAY), TODAY)
+        judged = await transaction.judge_books(scope)
+        assert judged.blockers == []
+        await books.write(books.journal("AR_ORDER", "REV_PRODUCT", 700, date(2026, 3, 1)))
+        await seal(books)
+        assert await transaction.blockers(scope, judged) == [], "another period's journal"
+        await books.write(books.journal("AR_ORDER", "REV_PRODUCT", 700, date(2026, 2, 5)))
+        await seal(books)
+        (found,) = await transaction.blockers(scope, judged)
+    assert found.kind is BlockerKind.UNCLEARED_ROLES
 
 
 async def test_a_posting_waits_for_the_close_under_way_and_is_placed_behind_it(

@@ -27,10 +27,15 @@ class ClosePeriod:
 async def close_period(transaction: PeriodTransaction, command: ClosePeriod) -> MovedPeriod:
     """Raises NotFound, PeriodMoveRefused, CloseBlocked."""
     ledger, today = command.name.ledger, command.by.at.date()
+    # Before the lock, for it takes long; what it misses is seen under the lock.
+    calendar = await transaction.calendar(ledger)
+    before = command.name.of(calendar, today)
+    check_move(calendar, before, PeriodState.CLOSED)
+    judged = await transaction.judge_books(CloseScope(ledger, before, today))
     calendar = await transaction.calendar_alone(ledger)
     period = command.name.of(calendar, today)
     check_move(calendar, period, PeriodState.CLOSED)
-    found = await transaction.blockers(CloseScope(ledger, period, today))
+    found = await transaction.blockers(CloseScope(ledger, period, today), judged)
     check_ready(period, [*earlier_open(calendar, period), *found])
     change = PeriodChange(
         command.change_id,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tandem_core.errors import NotFound
 
-from tandem_finance_posting.domain.close_check import Blocker, CloseScope
+from tandem_finance_posting.domain.close_check import Blocker, CloseScope, JudgedBooks
 from tandem_finance_posting.domain.period import Period, PeriodCalendar
 from tandem_finance_posting.domain.period_change import (
     BooksThen,
@@ -36,8 +36,17 @@ class PeriodTransaction(Protocol):
         """The calendar of a ledger; nothing is posted to it until the transaction ends."""
         ...
 
-    async def blockers(self, scope: CloseScope) -> list[Blocker]:
-        """Everything found that keeps a period from being closed."""
+    async def calendar(self, ledger: LedgerKey) -> PeriodCalendar:
+        """The calendar of a ledger as it stands; it may change the next moment."""
+        ...
+
+    async def judge_books(self, scope: CloseScope) -> JudgedBooks:
+        """What blocks in the lines of the books, up to some journal; long, and without a lock."""
+        ...
+
+    async def blockers(self, scope: CloseScope, judged: JudgedBooks) -> list[Blocker]:
+        """Everything that keeps a period from being closed, its ledger locked; the books are judged
+        again only when journals of the scope were posted since."""
         ...
 
     async def books_now(self, ledger: LedgerKey, period: Period) -> BooksThen:

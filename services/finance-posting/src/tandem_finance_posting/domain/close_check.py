@@ -49,6 +49,15 @@ class CloseScope:
 
 
 @dataclass(frozen=True)
+class JudgedBooks:
+    """What blocks in the lines of a scope, judged up to a journal's number."""
+
+    scope: CloseScope
+    last_journal: int
+    blockers: Sequence[Blocker]
+
+
+@dataclass(frozen=True)
 class ClosePolicy:
     """What the books' roles mean to a close, and what is small or young enough to let pass.
 

@@ -73,7 +73,7 @@ class CompletenessRpcs:
             wanted = GapFilter(ledger[0], policy.refund_approvals, ledger[1], period.last)
             refunds = await completeness_rows.gap_totals(connection, wanted)
             scope = CloseScope(ledger, period, today)
-            found = await close_rows.find_blockers(connection, scope, policy)
+            found = await close_rows.run_checks(connection, close_rows.QUICK_CHECKS, scope, policy)
         total, shares = posting_shares(event_counts(counts))
         waiting = [x.count for x in found if x.kind is BlockerKind.UNACKNOWLEDGED_EXPORTS]
         return api.GetPostingCompletenessResponse(

@@ -1,6 +1,9 @@
 """What keeps a period from being closed, each kind found by a read of its own.
 
-A kind is a function of a connection, a scope and the policy; `CLOSE_CHECKS` is the list of them.
+A check is a function of a connection, a scope and the policy. `BOOK_CHECKS` read every line and see
+nothing but journals: they are made before the ledger is locked, and again under the lock only when
+journals of the period came in between. At ten million lines they take seconds, in which nobody
+could post. `QUICK_CHECKS` are made under the lock.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from tandem_finance_posting.domain.close_check import (
     BlockerKind,
     ClosePolicy,
     CloseScope,
+    JudgedBooks,
 )
 
 CloseCheck = Callable[[AsyncConnection, CloseScope, ClosePolicy], Awaitable[list[Blocker]]]
@@ -182,26 +186,40 @@ async def asserted_blockers(
 async def uncleared_roles(
     connection: AsyncConnection, scope: CloseScope, policy: ClosePolicy
 ) -> list[Blocker]:
-    """Roles that must come back to zero and hold something old."""
-    cutoff = scope.period.last - timedelta(days=policy.clearing_days)
-    arguments = {
-        **_arguments(scope),
-        "cutoff": cutoff,
-        "threshold": policy.threshold_minor,
-    }
-    whole = await connection.execute(
+    """Roles that must come back to zero over all and hold something old."""
+    arguments = _clearing_arguments(scope, policy)
+    rows = await connection.execute(
         _WHOLE_ROLES, {**arguments, "roles": sorted(policy.clear_as_whole)}
     )
-    found = list(_whole_roles(whole.mappings(), policy))
-    orders = await connection.execute(
+    return list(_whole_roles(rows.mappings(), policy))
+
+
+async def uncleared_orders(
+    connection: AsyncConnection, scope: CloseScope, policy: ClosePolicy
+) -> list[Blocker]:
+    """Orders whose roles must come back to zero and hold something old."""
+    arguments = _clearing_arguments(scope, policy)
+    rows = await connection.execute(
         _ORDER_ROLES, {**arguments, "roles": sorted(policy.clear_by_order)}
     )
-    for role, currency, count, amount, examples in orders:
-        detail = f"{role} is not cleared for {count} orders"
-        found.append(
-            Blocker(BlockerKind.UNCLEARED_ROLES, count, detail, {currency: int(amount)}, examples)
+    return [
+        Blocker(
+            BlockerKind.UNCLEARED_ROLES,
+            count,
+            f"{role} is not cleared for {count} orders",
+            {currency: int(amount)},
+            examples,
         )
-    return found
+        for role, currency, count, amount, examples in rows
+    ]
+
+
+def _clearing_arguments(scope: CloseScope, policy: ClosePolicy) -> dict[str, Any]:
+    return {
+        **_arguments(scope),
+        "cutoff": scope.period.last - timedelta(days=policy.clearing_days),
+        "threshold": policy.threshold_minor,
+    }
 
 
 def _whole_roles(rows: Iterable[Mapping[Any, Any]], policy: ClosePolicy) -> Iterable[Blocker]:
@@ -234,19 +252,55 @@ async def differing_balances(
     return [Blocker(BlockerKind.BALANCES_DIFFER, len(different), detail, {}, roles)]
 
 
-CLOSE_CHECKS: tuple[CloseCheck, ...] = (
+BOOK_CHECKS: tuple[CloseCheck, ...] = (uncleared_orders, differing_balances)
+QUICK_CHECKS: tuple[CloseCheck, ...] = (
     held_events,
     unacknowledged_exports,
     uncleared_roles,
     sequence_gaps,
     unsealed_chain,
     asserted_blockers,
-    differing_balances,
 )
+_LAST = text("""
+    SELECT coalesce(max(last), 0) FROM journal_sequence
+    WHERE tenant = :tenant AND legal_entity = :entity AND book = :book
+""")
+_POSTED_SINCE = text("""
+    SELECT EXISTS (SELECT 1 FROM journal
+                   WHERE tenant = :tenant AND legal_entity = :entity AND book = :book
+                     AND sequence > :number AND accounting_date <= :last)
+""")
+
+
+async def run_checks(
+    connection: AsyncConnection,
+    checks: Iterable[CloseCheck],
+    scope: CloseScope,
+    policy: ClosePolicy,
+) -> list[Blocker]:
+    """What some checks find."""
+    return [blocker for check in checks for blocker in await check(connection, scope, policy)]
 
 
 async def find_blockers(
     connection: AsyncConnection, scope: CloseScope, policy: ClosePolicy
 ) -> list[Blocker]:
     """Everything that keeps the period from being closed, kind by kind."""
-    return [blocker for check in CLOSE_CHECKS for blocker in await check(connection, scope, policy)]
+    return await run_checks(connection, (*QUICK_CHECKS, *BOOK_CHECKS), scope, policy)
+
+
+async def judge_books(
+    connection: AsyncConnection, scope: CloseScope, policy: ClosePolicy
+) -> JudgedBooks:
+    """What `BOOK_CHECKS` find, and up to which journal that holds for sure."""
+    # Read first: what is posted while they run may or may not have been seen by them.
+    last = (await connection.execute(_LAST, _arguments(scope))).scalar_one()
+    return JudgedBooks(scope, last, await run_checks(connection, BOOK_CHECKS, scope, policy))
+
+
+async def still_holds(connection: AsyncConnection, judged: JudgedBooks, scope: CloseScope) -> bool:
+    """True when no journal of the scope came after those that were judged."""
+    if judged.scope != scope:
+        return False
+    arguments = {**_arguments(scope), "number": judged.last_journal}
+    return not (await connection.execute(_POSTED_SINCE, arguments)).scalar_one()

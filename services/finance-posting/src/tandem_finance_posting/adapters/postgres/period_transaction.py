@@ -20,7 +20,7 @@ from tandem_finance_posting.adapters.postgres import (
 )
 from tandem_finance_posting.adapters.wire.period_mapping import to_change, to_period
 from tandem_finance_posting.application.period_ports import AssertedBlocker
-from tandem_finance_posting.domain.close_check import Blocker, ClosePolicy, CloseScope
+from tandem_finance_posting.domain.close_check import Blocker, ClosePolicy, CloseScope, JudgedBooks
 from tandem_finance_posting.domain.period import Period, PeriodCalendar
 from tandem_finance_posting.domain.period_change import BooksThen, LedgerKey, PeriodChange
 
@@ -49,9 +49,21 @@ class PostgresPeriodTransaction:
         """The calendar of a ledger; nothing is posted to it until the transaction ends."""
         return await period_rows.load_calendar_alone(self._unit.connection, ledger)
 
-    async def blockers(self, scope: CloseScope) -> list[Blocker]:
-        """Everything found that keeps a period from being closed."""
-        return await close_rows.find_blockers(self._unit.connection, scope, self._policy)
+    async def calendar(self, ledger: LedgerKey) -> PeriodCalendar:
+        """The calendar of a ledger as it stands."""
+        return (await period_rows.read_calendars(self._unit.connection, [ledger]))[ledger]
+
+    async def judge_books(self, scope: CloseScope) -> JudgedBooks:
+        """What blocks in the lines of the books, up to some journal."""
+        return await close_rows.judge_books(self._unit.connection, scope, self._policy)
+
+    async def blockers(self, scope: CloseScope, judged: JudgedBooks) -> list[Blocker]:
+        """Everything that keeps a period from being closed, its ledger locked."""
+        connection, policy = self._unit.connection, self._policy
+        if not await close_rows.still_holds(connection, judged, scope):
+            judged = await close_rows.judge_books(connection, scope, policy)
+        quick = await close_rows.run_checks(connection, close_rows.QUICK_CHECKS, scope, policy)
+        return [*quick, *judged.blockers]
 
     async def books_now(self, ledger: LedgerKey, period: Period) -> BooksThen:
         """The end of the chain and the hash of a period's balances."""
