@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from tandem_finance_posting.adapters.postgres.account_map_rows import PostgresAccountMaps
 from tandem_finance_posting.adapters.postgres.export_rows import PostgresExportStore
 from tandem_finance_posting.adapters.rules.account_map_file import default_account_map
@@ -26,7 +27,7 @@ from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
 from tandem_platform.unit_of_work import UnitOfWorkFactory
 
-from .export_under_test import LEDGER, TENANT, ExportUnderTest, export_under_test
+from .export_under_test import TENANT, ExportUnderTest, export_under_test
 
 REVENUE, COGS, PAYABLE = "4000 - Product Sales", "5000 - Cost of Goods Sold", "2100"
 
@@ -43,7 +44,7 @@ async def export(
 
 
 async def test_ten_thousand_journals_pass_an_erp_with_bad_days(export: ExportUnderTest) -> None:
-    export.lines_max, export.journals_max = 60, 2_000
+    export.lines_max, export.journals_max = 150, 2_500
     await export.journals(10_000)
     for fault in ("lose_reply", "rate_limit", "maintenance", "server_error"):
         for action in ("create", "submit", "read"):
@@ -254,6 +255,20 @@ async def test_two_replicas_send_no_document_twice(export: ExportUnderTest) -> N
     await export.nothing_is_missing_or_double()
 
 
+async def test_a_journal_in_a_live_batch_cannot_be_put_into_another(
+    export: ExportUnderTest,
+) -> None:
+    await export.journals(3)
+    await export.loop().prepare()
+    with pytest.raises(IntegrityError):
+        await export.rows("""
+            INSERT INTO export_member (tenant, batch_id, journal_id, sequence, accounting_date,
+                                       state)
+            SELECT tenant, gen_random_uuid(), journal_id, sequence, accounting_date, 'PENDING'
+            FROM export_member RETURNING 1
+        """)
+
+
 async def test_journals_posted_while_batches_are_built_are_in_the_next_one(
     export: ExportUnderTest,
 ) -> None:
@@ -265,4 +280,3 @@ async def test_journals_posted_while_batches_are_built_are_in_the_next_one(
     await export.nothing_is_missing_or_double()
     gaps = "SELECT count(*), min(sequence), max(sequence) FROM export_member"
     assert await export.rows(gaps) == [(35, 1, 35)]
-    assert LEDGER.book == "MAIN"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import RowMapping, text
@@ -30,7 +29,6 @@ from tandem_finance_posting.domain.export_batch import ExportBatch, ExportGroup
 from tandem_finance_posting.domain.export_batch_lines import (
     ErpDocument,
     ErpLine,
-    LedgerKey,
 )
 
 Position = Sequence[str | int] | None
@@ -76,15 +74,6 @@ _JOURNALS = text(f"""
     WHERE m.tenant = :tenant AND m.batch_id = CAST(:id AS uuid) AND m.group_number = :number
       AND m.generation >= :generation
     ORDER BY m.sequence
-""")
-# Every journal of the period the ERP has not confirmed: held, in a batch without an answer, or in
-# no batch at all because its number lies behind the ledger's position.
-_UNACKNOWLEDGED = text("""
-    SELECT count(*), min(j.id::text) FROM journal AS j
-    LEFT JOIN export_member AS m
-        ON m.tenant = j.tenant AND m.journal_id = j.id AND m.state <> 'REJECTED'
-    WHERE j.tenant = :tenant AND j.legal_entity = :entity AND j.book = :book
-      AND j.accounting_date BETWEEN :first AND :last AND m.state IS DISTINCT FROM 'ACKED'
 """)
 LINES_MAX = 100_000
 
@@ -188,21 +177,6 @@ async def read_batch(
     groups = (await connection.execute(_GROUPS, arguments)).mappings().all()
     acked, rejected = (await connection.execute(_TOLD, arguments)).one()
     return batch_of(row), [group_of_row(group) for group in groups], (acked, rejected)
-
-
-async def unacknowledged(
-    connection: AsyncConnection, ledger: LedgerKey, first: date, last: date
-) -> tuple[int, str]:
-    """Journals of a period the ERP has not confirmed, and one of them; what blocks its close."""
-    arguments = {
-        "tenant": ledger.tenant,
-        "entity": ledger.legal_entity,
-        "book": ledger.book,
-        "first": first,
-        "last": last,
-    }
-    count, example = (await connection.execute(_UNACKNOWLEDGED, arguments)).one()
-    return int(count), example or ""
 
 
 async def _lines(

@@ -41,10 +41,7 @@ STATEMENTS = (
     CREATE UNIQUE INDEX export_batch_building ON export_batch (tenant, legal_entity, book)
     WHERE state = 'BUILDING'
 """,
-    """
-    CREATE INDEX export_batch_open ON export_batch (tenant, legal_entity, book)
-    WHERE state NOT IN ('ACKED', 'PARTIAL', 'REJECTED', 'RECONCILED')
-""",
+    "CREATE INDEX export_batch_state ON export_batch (state, built_at)",
     """
     CREATE TABLE export_group (
         tenant text NOT NULL, batch_id uuid NOT NULL, number integer NOT NULL,
