@@ -29,6 +29,7 @@ SERVED_BY_ALL = {
 
 NAMED_OTHERWISE = {
     "SubmitFinanceEvent": "post_finance_events: one use case for calls and deliveries",
+    "SubmitFinanceEvents": "post_finance_events: many at once",
     "BatchReserve": "reserve: the batch is many single reservations in one commit",
     "Reserve": "reserve",
     "CreateApiClient": "manage_api_clients: three writes of one small aggregate",

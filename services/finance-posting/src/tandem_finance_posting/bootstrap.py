@@ -77,7 +77,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             RuleService(runtime.database, writes, rules, runtime.clock, runtime.page_tokens),
             AdjustmentService(calls),
             RateService(calls, held_loop.poke),
-            PostingService(runtime.units, writes, rules, runtime.clock),
+            PostingService(runtime.units, writes, rules, runtime.clock, held.release),
             EstimateService(writes, rules, runtime.clock, runtime.page_tokens, runtime.units),
             *export_services,
             *controlled.servicers,

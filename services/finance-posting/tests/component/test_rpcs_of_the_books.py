@@ -273,3 +273,41 @@ async def test_pages_of_another_question_are_refused(open_books: Books) -> None:
     assert (await refusal(open_books.ledger.ListJournals(other)))[0] == (
         grpc.StatusCode.INVALID_ARGUMENT
     )
+
+
+async def test_events_of_a_batch_are_told_one_by_one_and_a_wrong_one_spoils_no_other(
+    open_books: Books,
+) -> None:
+    books = open_books
+    events = [
+        draft("payment.captured", {"amount": 500}, "c1"),
+        draft("payment.captured", {"amount": -1}, "c2"),
+        draft("shipment.confirmed", SHIPPED_LINES, "s1", order_id="o1"),
+        draft("payment.captured", {"amount": 500}, "c1"),
+        draft("payment.captured", {"amount": 501}, "c1"),
+    ]
+    request = posting.SubmitFinanceEventsRequest(request_id=IDS.new_id(), events=events)
+    told = (await books.posting.SubmitFinanceEvents(request)).results
+    assert [(r.state, r.hold_gate, r.refusal) for r in told] == [
+        (wire.FinanceEvent.STATE_POSTED, "", ""),
+        (wire.FinanceEvent.STATE_UNSPECIFIED, "", "FINANCE_FACT_INVALID"),
+        (wire.FinanceEvent.STATE_HELD, "G4_COST_MISSING", ""),
+        (wire.FinanceEvent.STATE_POSTED, "", ""),
+        (wire.FinanceEvent.STATE_UNSPECIFIED, "", "FINANCE_EVENT_CONFLICT"),
+    ]
+    assert "amount" in told[1].detail
+    assert await books.balances() == {"PSP_CLEARING": 500, "CUSTOMER_DEPOSIT": -500}
+    held = await books.posting.GetFinanceEvent(
+        posting.GetFinanceEventRequest(event_key=told[2].event_key)
+    )
+    assert held.finance_event.hold_gate == "G4_COST_MISSING"
+    unknown = posting.GetFinanceEventRequest(event_key="nobody:knows:it:1")
+    assert (await refusal(books.posting.GetFinanceEvent(unknown)))[1] == "NOT_FOUND"
+    await books.posting.SubmitFinanceEvent(submit(draft("po.received", COSTS, "r1")))
+    release = posting.ReleaseHeldEventsRequest(request_id=IDS.new_id())
+    await books.posting.ReleaseHeldEvents(release)
+    await books.become({"payment.captured": 1, "po.received": 1, "shipment.confirmed": 1})
+
+
+SHIPPED_LINES = {"lines": [{"line_ref": "1", "sku": "A", "quantity": 1, "list": 900}]}
+COSTS = {"receipts": [{"sku": "A", "quantity": 5, "cost": 500}]}

@@ -19,6 +19,7 @@ class KnownEvent:
     """An event stored before."""
 
     fingerprint: bytes
+    state: str = POSTED
 
 
 @dataclass(frozen=True)

@@ -178,3 +178,15 @@ async def stored_journals(
     arguments = {"tenant": tenant, "key": "", "ids": list(made)}
     found = (await connection.execute(_OF_EVENT, arguments)).mappings().all()
     return await _with_lines(connection, tenant, found)
+
+
+async def known_event(
+    connection: AsyncConnection, tenant: str, key: str
+) -> tuple[RowMapping, list[JournalRow]] | None:
+    """An event with its journals, or None."""
+    arguments: dict[str, Any] = {"tenant": tenant, "key": key, "ids": []}
+    event = (await connection.execute(_EVENT, arguments)).mappings().one_or_none()
+    if event is None:
+        return None
+    found = (await connection.execute(_OF_EVENT, arguments)).mappings().all()
+    return event, await _with_lines(connection, tenant, found)

@@ -26,7 +26,7 @@ from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.posting_book import PostingBook
 
 _KNOWN = text("""
-    SELECT tenant, event_key, fingerprint FROM finance_event
+    SELECT tenant, event_key, fingerprint, state FROM finance_event
     WHERE (tenant, event_key) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[])))
 """)
@@ -48,7 +48,7 @@ class PostgresPostingTransaction:
         """Events stored before."""
         arguments = {"tenants": [e.tenant for e in events], "keys": [e.key for e in events]}
         rows = await self._unit.connection.execute(_KNOWN, arguments)
-        return {(row[0], row[1]): KnownEvent(bytes(row[2])) for row in rows}
+        return {(row[0], row[1]): KnownEvent(bytes(row[2]), row[3]) for row in rows}
 
     async def open_book(self, events: Sequence[FinanceEvent], now: datetime) -> PostingBook:
         """The state these events touch, locked."""
