@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from tandem_core.errors import DomainError
 from tandem_finance_posting.application.ports import EventOutcome, HeldEvent, KnownEvent
@@ -20,6 +20,17 @@ from .life_cycle import new_book
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ROUNDS_MAX = 200
+T = TypeVar("T")
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """The result of work that waits for nothing; an event loop may be running or not."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("it waits for something outside")
 
 
 @dataclass
@@ -64,9 +75,9 @@ class Ledger:
 
     def deliver(self, events: Iterable[FinanceEvent], *, release: bool = True) -> list[PostResult]:
         """Posts events in the order they come; what waited is judged again until nothing moves."""
-        results = asyncio.run(post_finance_events(self, list(events), NOW))
+        results = finished(post_finance_events(self, list(events), NOW))
         for _ in range(ROUNDS_MAX if release else 0):
-            if not asyncio.run(ReleaseHeldEvents(1_000).page(self, 0, NOW)).posted:
+            if not finished(ReleaseHeldEvents(1_000).page(self, 0, NOW)).posted:
                 break
         return results
 
