@@ -32,6 +32,9 @@ class FinanceSettings(ServiceSettings):
     export_auto: bool = True
     """Builds, seals and sends by itself; else only what was sent by call is brought over."""
     export_interval_s: float = Field(default=2.0, gt=0)
+    """Between two rounds of sending and asking."""
+    export_batch_s: float = Field(default=60.0, ge=0)
+    """Between two rounds of building batches: shorter brings smaller batches."""
     export_journals_max: int = Field(default=5_000, ge=1, le=10_000)
     """Journals of one batch."""
     export_lines_max: int = Field(default=500, ge=2)

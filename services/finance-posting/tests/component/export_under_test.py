@@ -74,7 +74,7 @@ class ExportUnderTest:
     def loop(self) -> ExportLoop:
         """A loop as a fresh process has it."""
         retry = RetryPolicy(attempts_max=self.attempts_max, first_wait_ms=1, wait_ms_max=5)
-        limits = ExportLimits(self.journals_max, self.lines_max, 60.0, retry)
+        limits = ExportLimits(self.journals_max, self.lines_max, 60.0, 0.0, retry)
         return ExportLoop(self.units, self.clock, Uuid7Factory(), limits, self.gateway)
 
     async def journals(self, count: int, debit: str = "BANK", ledger: LedgerKey = LEDGER) -> None:

@@ -94,7 +94,12 @@ class Doors:
 @asynccontextmanager
 async def opened(books: Books, **settings: Any) -> AsyncIterator[Doors]:
     """The service with these settings of export; nothing goes by itself unless asked for."""
-    books.service.fields |= {"export_auto": False, "export_interval_s": 0.05, **settings}
+    books.service.fields |= {
+        "export_auto": False,
+        "export_interval_s": 0.05,
+        "export_batch_s": 0,
+        **settings,
+    }
     async with (
         books.running(),
         books.service.channel("maker") as maker,

@@ -57,6 +57,8 @@ class ExportLimits:
     journals_max: int
     lines_max: int
     claim_s: float
+    batch_s: float
+    """Between two rounds of building."""
     retry: RetryPolicy
 
 
@@ -78,6 +80,7 @@ class ExportLoop:
         self._gateway = gateway
         self._reads = ExportReads(units.database)
         self._quiet_until: datetime | None = None
+        self._build_at: datetime | None = None
 
     def moment(self) -> Moment:
         """Now, with a chance of its own."""
@@ -85,7 +88,10 @@ class ExportLoop:
 
     async def work(self) -> None:
         """Builds, seals and sends what is there, then delivers and compares."""
-        await self.prepare()
+        now = self._clock.now()
+        if self._build_at is None or now >= self._build_at:
+            await self.prepare()
+            self._build_at = now + timedelta(seconds=self._limits.batch_s)
         await self.deliver()
         await self.reconcile()
 

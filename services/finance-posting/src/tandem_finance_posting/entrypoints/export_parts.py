@@ -53,6 +53,7 @@ def limits_of(settings: FinanceSettings) -> ExportLimits:
         journals_max=settings.export_journals_max,
         lines_max=settings.export_lines_max,
         claim_s=settings.export_timeout_s * CLAIM_TIMES,
+        batch_s=settings.export_batch_s,
         retry=RetryPolicy(
             attempts_max=settings.export_attempts_max,
             first_wait_ms=settings.export_first_wait_ms,
