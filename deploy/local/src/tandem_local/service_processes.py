@@ -19,6 +19,8 @@ PARTITIONS = "1"
 """One process per service gains nothing from more, and each splits batches: on two saturated cores
 54 orders a second with 1, 41 with 2, 25 to 41 with 4."""
 DRAIN_WAIT_MS = "100"
+EXPORT_BATCH_S = "2"
+"""A demo is watched: its journals shall be in the ERP while one looks."""
 DATABASES = (
     "inventory-availability",
     "order-orchestrator",
@@ -65,6 +67,7 @@ def environment_of(service: str, around: Surroundings) -> dict[str, str]:
         own["TANDEM_EXPORT_TARGET"] = "erpnext"
         own["TANDEM_EXPORT_ERP_URL"] = f"http://127.0.0.1:{ports.erp}"
         own["TANDEM_EXPORT_ERP_KEY_FILE"] = str(layout.secret(ERP_KEY))
+        own["TANDEM_EXPORT_BATCH_S"] = EXPORT_BATCH_S
     if service == "connectors":
         own["TANDEM_CONNECTIONS_FILE"] = str(layout.connections)
     return {**os.environ, **own, **around.extra.get(service, {})}
