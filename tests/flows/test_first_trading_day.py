@@ -8,11 +8,15 @@ which `tests/faults` does on the same day.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from tandem_local.day import DayResult
 from tandem_local.report import all_pages
+from tandem_local.rest_client import wait_for
+from tandem_local.secrets_of_suite import ERP_KEY
 from tandem_local.suite_under_test import SuiteRun, running_suite
 from tandem_testing.otlp_sink import OtlpSink
 
@@ -97,6 +101,32 @@ def test_the_books_balance_to_zero(run: SuiteRun, day: DayResult) -> None:
     found = run.rest.get("/v1/trial-balance")
     assert int(found["journalCount"]) >= 6
     assert all(int(amount["minorUnits"]) == 0 for amount in found["differences"])
+
+
+def test_the_erp_has_the_books(run: SuiteRun, day: DayResult) -> None:
+    """Debits and credits of its submitted entries, by account of the map, are ours by role."""
+    entries = run.rest.get("/v1/account-map")["accountMap"]["entries"]
+    roles = {entry["segments"]["account"]: entry["role"] for entry in entries}
+    key = run.suite.layout.secret(ERP_KEY).read_text().strip()
+
+    def in_erp() -> dict[str, tuple[int, int]]:
+        answer = httpx.get(
+            f"{run.suite.erp}/admin/trial-balance", headers={"authorization": f"token {key}"}
+        )
+        rows = answer.raise_for_status().json()["accounts"]
+        cents = [[int(Decimal(row[side]) * 100) for side in ("debit", "credit")] for row in rows]
+        return {roles[row["account"]]: (d, c) for row, (d, c) in zip(rows, cents, strict=True)}
+
+    def in_books() -> dict[str, tuple[int, int]]:
+        found = run.rest.get("/v1/trial-balance")["balances"]
+        sides = ("debit", "credit")
+        cents = [[int(row[side].get("minorUnits", 0)) for side in sides] for row in found]
+        return {row["role"]: (d, c) for row, (d, c) in zip(found, cents, strict=True)}
+
+    def both() -> bool:
+        return in_erp() == in_books()
+
+    run.while_watching(lambda: wait_for("the books in the ERP", both))
 
 
 def test_a_webhook_delivered_twice_is_one_order(run: SuiteRun, day: DayResult) -> None:
