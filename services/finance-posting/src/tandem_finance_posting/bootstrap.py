@@ -9,6 +9,7 @@ from tandem_platform.process import Runtime, ServiceParts
 from tandem_platform.service_wiring import consumer_runners, platform_servicers, purge_loop
 
 from tandem_finance_posting.adapters.postgres.adjustment_reads import AdjustmentReads
+from tandem_finance_posting.adapters.postgres.cost_reads import CostReads
 from tandem_finance_posting.adapters.postgres.ledger_read_models import LedgerReadModels
 from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
 from tandem_finance_posting.adapters.rules.rule_files import default_catalogue
@@ -22,6 +23,7 @@ from tandem_finance_posting.entrypoints.consumer_source_events import (
 from tandem_finance_posting.entrypoints.control_parts import controls
 from tandem_finance_posting.entrypoints.export_parts import export_parts
 from tandem_finance_posting.entrypoints.grpc_adjustment_service import AdjustmentService
+from tandem_finance_posting.entrypoints.grpc_cost_service import CostService
 from tandem_finance_posting.entrypoints.grpc_estimate_service import EstimateService
 from tandem_finance_posting.entrypoints.grpc_ledger_service import LedgerParts, LedgerService
 from tandem_finance_posting.entrypoints.grpc_posting_service import PostingService
@@ -78,6 +80,7 @@ async def build(runtime: Runtime) -> ServiceParts:
             AdjustmentService(calls),
             RateService(calls, held_loop.poke),
             PostingService(runtime.units, writes, rules, runtime.clock, held.release),
+            CostService(CostReads(runtime.database), runtime.page_tokens),
             EstimateService(writes, rules, runtime.clock, runtime.page_tokens, runtime.units),
             *export_services,
             *controlled.servicers,

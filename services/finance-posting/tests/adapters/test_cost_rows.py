@@ -22,6 +22,7 @@ from tandem_platform.database import Database
 
 _NUMBERS = count(1)
 FIFO = CostPolicy({"t": {"cost_method": Policy("cost_method", (), "fifo")}})
+AT_THE_DOOR = CostPolicy({"t": {"control_point": Policy("control_point", (), "deliver")}})
 Posting = tuple[FinanceEvent, Sequence[CostMove]]
 
 
@@ -124,6 +125,23 @@ async def test_a_held_event_holds_up_later_ones_in_other_batches(database: Datab
     await post(database, move("receive", quantity=1, cost=7))
     assert (await post(database, small))[0]["cost"] == 7
     assert await rows(database, "SELECT count(*) FROM cost_hold") == [(0,)]
+
+
+async def test_goods_on_the_way_to_the_customer_are_found_at_the_door(database: Database) -> None:
+    await post(database, move("receive", quantity=3, cost=300))
+    line = {"quantity": 2, "line_ref": "1"}
+    await post(database, move("ship", "o", **line), policy=AT_THE_DOOR)
+    asides = "SELECT stage, quantity, cost_minor FROM goods_aside"
+    assert await rows(database, asides) == [("CUSTOMER", 2, 200)]
+    (delivered,) = await post(database, move("deliver", "o", **line), policy=AT_THE_DOOR)
+    assert delivered["cost"] == 200
+    assert await rows(database, asides) == [("CUSTOMER", 0, 0)]
+
+
+async def test_what_is_sold_at_the_ramp_leaves_no_row_at_the_door(database: Database) -> None:
+    await post(database, move("receive", quantity=3, cost=300))
+    await post(database, move("ship", "o", quantity=2, line_ref="1"))
+    assert await rows(database, "SELECT count(*) FROM goods_aside") == [(0,)]
 
 
 async def test_races_of_issues_never_give_away_more_cost_than_came_in(database: Database) -> None:

@@ -17,6 +17,20 @@ class Stage(StrEnum):
     TRANSIT = "TRANSIT"
     CUSTOMER = "CUSTOMER"
 
+    @property
+    def role(self) -> str:
+        """The role of the books that holds them."""
+        return _ROLES[self]
+
+
+_ROLES = {
+    Stage.RETURNED: "INV_RETURNS_HOLD",
+    Stage.REFURB: "INV_REFURB",
+    Stage.VENDOR: "INV_RTV_HOLD",
+    Stage.TRANSIT: "INV_IN_TRANSIT",
+    Stage.CUSTOMER: "INV_TO_CUSTOMER",
+}
+
 
 @dataclass(frozen=True)
 class GoodsAside:

@@ -70,12 +70,14 @@ _ASIDES = text(f"""
     ORDER BY tenant, legal_entity, stage, ref, line_ref FOR UPDATE OF a
 """)
 _SAVE_ASIDES = text("""
-    UPDATE goods_aside SET quantity = s.quantity, cost_minor = s.cost, gone_quantity = s.gone
-    FROM json_to_recordset(CAST(:rows AS json))
-         AS s (tenant text, legal_entity text, stage text, ref text, line_ref text,
-               quantity bigint, cost bigint, gone bigint)
-    WHERE (goods_aside.tenant, goods_aside.legal_entity, goods_aside.stage, goods_aside.ref,
-           goods_aside.line_ref) = (s.tenant, s.legal_entity, s.stage, s.ref, s.line_ref)
+    INSERT INTO goods_aside (tenant, legal_entity, stage, ref, line_ref, quantity, cost_minor,
+                             gone_quantity)
+    SELECT * FROM json_to_recordset(CAST(:rows AS json))
+        AS s (tenant text, legal_entity text, stage text, ref text, line_ref text,
+              quantity bigint, cost bigint, gone bigint)
+    ON CONFLICT (tenant, legal_entity, stage, ref, line_ref) DO UPDATE SET
+        quantity = excluded.quantity, cost_minor = excluded.cost_minor,
+        gone_quantity = excluded.gone_quantity
 """)
 _RECEIPT_KEYS = """
     json_to_recordset(CAST(:rows AS json))
@@ -155,15 +157,21 @@ async def load(
     """
     ledger = CostLedger(CostState(policy or CostPolicy(), currency or SameCurrency()))
     state = ledger.state
-    for row in await _locked(connection, (_ASIDES_EXIST, _ASIDES), needs.asides):
+    # On the way to the customer only their order moves goods, and it is locked: a row for every
+    # shipment line, for entities that sell at the ramp, would be written for nothing.
+    new = {key for key in needs.asides if key.stage is not Stage.CUSTOMER}
+    await _insert(connection, _ASIDES_EXIST, new)
+    for row in await _found(connection, _ASIDES, needs.asides):
         state.asides[_aside_key(row)] = GoodsAside(
             row["quantity"], row["cost_minor"], row["gone_quantity"]
         )
-    for row in await _locked(connection, (_RECEIPTS_EXIST, _RECEIPTS), needs.receipts):
+    await _insert(connection, _RECEIPTS_EXIST, needs.receipts)
+    for row in await _found(connection, _RECEIPTS, needs.receipts):
         lines = {x.pop("sku"): ReceiptLine(**x) for x in row["lines"]}
         state.receipts[ReceiptKey(*_key(row, ReceiptKey))] = Receipt(lines)
     pools = needs.pools | _of_receipts(state)
-    for row in await _locked(connection, (_POOLS_EXIST, _POOLS), pools):
+    await _insert(connection, _POOLS_EXIST, pools)
+    for row in await _found(connection, _POOLS, pools):
         state.pools[PoolKey(*_key(row, PoolKey))] = _pool(row)
     for row in await _found(connection, _LINES, needs.lines):
         state.lines[LineKey(*_key(row, LineKey))] = IssuedCost(
@@ -203,15 +211,11 @@ def _pool(row: RowMapping) -> CostPool:
     )
 
 
-async def _locked(
-    connection: AsyncConnection, statements: tuple[TextClause, TextClause], keys: Collection[Any]
-) -> Sequence[RowMapping]:
-    if not keys:
-        return []
-    exist, lock = statements
-    rows = json.dumps([key._asdict() for key in sorted(keys)])
-    await connection.execute(exist, {"rows": rows})
-    return (await connection.execute(lock, {"rows": rows})).mappings().all()
+async def _insert(
+    connection: AsyncConnection, statement: TextClause, keys: Collection[Any]
+) -> None:
+    if keys:
+        await connection.execute(statement, {"rows": _json(keys)})
 
 
 async def _found(
@@ -219,8 +223,11 @@ async def _found(
 ) -> Sequence[RowMapping]:
     if not keys:
         return []
-    rows = json.dumps([key._asdict() for key in sorted(keys)])
-    return (await connection.execute(statement, {"rows": rows})).mappings().all()
+    return (await connection.execute(statement, {"rows": _json(keys)})).mappings().all()
+
+
+def _json(keys: Collection[Any]) -> str:
+    return json.dumps([key._asdict() for key in sorted(keys)])
 
 
 async def _load_holds(
