@@ -185,6 +185,8 @@ async def test_runs_at_once_post_each_difference_once(doors: Doors) -> None:
     await asyncio.gather(*(doors.run() for _ in range(5)))
     assert (await doors.books.balances())["REFUND_LIAB"] == -30_000
     assert await doors.books.rows("SELECT count(*) FROM journal") == [(1,)]
+    told = "SELECT agg_id, agg_version FROM event_journal WHERE agg_type = 'estimate'"
+    assert await doors.books.rows(told) == [("US01:RETURN_RESERVE:web", 1)]
 
 
 async def test_a_dry_run_posts_nothing(doors: Doors) -> None:

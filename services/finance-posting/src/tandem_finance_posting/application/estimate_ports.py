@@ -61,6 +61,16 @@ class PostedCohort:
     run_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class CohortRun:
+    """What a run did with one cohort; ``event_key`` is empty when nothing was posted."""
+
+    cohort: str
+    target: Target
+    change: Target
+    event_key: str = ""
+
+
 class EstimateStore(Protocol):
     """Estimates inside one open transaction."""
 
@@ -88,6 +98,10 @@ class EstimateStore(Protocol):
         self, key: EstimateKey, cohorts: Sequence[tuple[str, PostedCohort]]
     ) -> None:
         """Writes what is in the books now."""
+        ...
+
+    def tell(self, estimate: Estimate, run: CohortRun, number: int, at: datetime) -> None:
+        """Tells other services of a cohort's run number so and so, when the transaction commits."""
         ...
 
 

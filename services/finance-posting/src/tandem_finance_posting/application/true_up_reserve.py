@@ -9,6 +9,7 @@ from datetime import date, datetime
 from tandem_core.errors import DomainError, NotFound
 
 from tandem_finance_posting.application.estimate_ports import (
+    CohortRun,
     Estimate,
     EstimateKey,
     EstimateStore,
@@ -27,16 +28,6 @@ EVENT_TYPES = {
     EstimateKind.BREAKAGE: "giftcard.breakage",
     EstimateKind.LOYALTY: "loyalty.trued_up",
 }
-
-
-@dataclass(frozen=True)
-class CohortRun:
-    """What a run did with one cohort; ``event_key`` is empty when nothing was posted."""
-
-    cohort: str
-    target: Target
-    change: Target
-    event_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,9 +64,10 @@ class TrueUpReserve:
         events = [self._event(run, estimate, posted) for run in changed]
         if events:
             await self._post(transaction, events, now)
-        await store.save_posted(
-            self.key, [(run.cohort, self._after(run, estimate, posted, now)) for run in changed]
-        )
+        after = [(run.cohort, self._after(run, estimate, posted, now)) for run in changed]
+        await store.save_posted(self.key, after)
+        for run, (_, booked) in zip(changed, after, strict=True):
+            store.tell(estimate, run, booked.runs, now)
         return TrueUp(tuple(runs), estimate.version)
 
     def _cohorts(self, estimate: Estimate, posted: Mapping[str, PostedCohort]) -> list[str]:

@@ -145,7 +145,7 @@ class EstimateService(estimate_service_pb2_grpc.EstimateServiceServicer):
         )
 
     async def _ran(self, carry_out: Callable[..., Awaitable[TrueUp]], uow: UnitOfWork) -> TrueUp:
-        store = PostgresEstimates(uow.connection)
+        store = PostgresEstimates(uow.connection, uow.record)
         transaction = PostgresPostingTransaction(uow, self._rules)
         return await carry_out(store, transaction, self._clock.now())
 

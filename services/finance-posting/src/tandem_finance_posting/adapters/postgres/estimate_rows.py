@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tandem_core.errors import NotFound
+from tandem_platform.event_journal import JournalEvent, event_from
 
+from tandem_finance_posting.adapters.wire.estimate_mapping import to_trued_up
 from tandem_finance_posting.application.estimate_ports import (
+    CohortRun,
     Estimate,
     EstimateKey,
     EstimateState,
@@ -17,6 +21,7 @@ from tandem_finance_posting.application.estimate_ports import (
 )
 from tandem_finance_posting.domain.estimates import COHORTS, EstimateKind, Target
 
+AGGREGATE = "estimate"
 _KEY = "tenant = :tenant AND legal_entity = :entity AND kind = :kind"
 # A row to lock is not there before the first proposal, so the name is locked instead.
 _LOCK = text("""
@@ -53,10 +58,13 @@ _LIST = text(f"""
 
 
 class PostgresEstimates:
-    """Estimates on one open connection."""
+    """Estimates on one open connection; ``record`` takes what is told on commit."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(
+        self, connection: AsyncConnection, record: Callable[[JournalEvent], None] | None = None
+    ) -> None:
         self._connection = connection
+        self._record = record
 
     async def lock(self, key: EstimateKey) -> int:
         """The newest version's number; other writers of this estimate wait."""
@@ -116,6 +124,22 @@ class PostgresEstimates:
         ]
         if rows:
             await self._connection.execute(_SAVE_POSTED, {**_at(key), "rows": json.dumps(rows)})
+
+    def tell(self, estimate: Estimate, run: CohortRun, number: int, at: datetime) -> None:
+        """Tells other services of a run when the transaction commits."""
+        if self._record is None:
+            return
+        key = estimate.key
+        self._record(
+            event_from(
+                to_trued_up(estimate, run),
+                aggregate_type=AGGREGATE,
+                aggregate_id=f"{key.legal_entity}:{key.kind.value}:{run.cohort}",
+                aggregate_version=number,
+                occurred_at=at,
+                tenant=key.tenant,
+            )
+        )
 
 
 async def posted_cohorts(

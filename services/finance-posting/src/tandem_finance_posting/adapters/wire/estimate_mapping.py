@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import RowMapping
 from tandem.finance.v1 import estimate_pb2 as wire
+from tandem.finance.v1 import events_pb2
 from tandem_core.errors import FieldViolation, ValidationFailed
 from tandem_platform.timestamps import to_time
 
-from tandem_finance_posting.application.estimate_ports import Estimate
-from tandem_finance_posting.application.true_up_reserve import CohortRun
+from tandem_finance_posting.application.estimate_ports import CohortRun, Estimate
 from tandem_finance_posting.domain.errors import UnsupportedEnum
 from tandem_finance_posting.domain.estimates import (
     Cohort,
@@ -130,6 +130,17 @@ def to_run(run: CohortRun) -> wire.EstimateRun:
         change_minor=run.change.liability,
         change_asset_minor=run.change.asset,
         event_key=run.event_key,
+    )
+
+
+def to_trued_up(estimate: Estimate, run: CohortRun) -> events_pb2.EstimateTruedUp:
+    """The event of a run that posted something."""
+    return events_pb2.EstimateTruedUp(
+        legal_entity=estimate.key.legal_entity,
+        kind=wire.EstimateKind.Value(f"ESTIMATE_KIND_{estimate.key.kind.value}"),
+        run=to_run(run),
+        version=estimate.version,
+        currency_code=estimate.currency_code,
     )
 
 
