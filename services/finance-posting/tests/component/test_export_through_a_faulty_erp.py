@@ -22,6 +22,7 @@ from tandem_finance_posting.application.propose_account_map import ProposeAccoun
 from tandem_finance_posting.application.release_export_hold import ReleaseExportHold
 from tandem_finance_posting.application.send_export_batch import SendExportBatch
 from tandem_finance_posting.domain.account_map import MapEntry
+from tandem_finance_posting.domain.errors import ExportOutcomeUnknown
 from tandem_finance_posting.domain.export_batch_lines import LedgerKey
 from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
@@ -114,6 +115,22 @@ async def revive(export: ExportUnderTest) -> None:
             send = SendExportBatch(TENANT, batch_id)
             await send.carry_out(PostgresExportStore(uow), export.loop().moment())
             await uow.commit()
+
+
+async def test_what_may_be_in_the_erp_is_not_sent_again_by_call(export: ExportUnderTest) -> None:
+    await export.journals(3)
+    export.erp.tell("faults", fault="lose_reply", action="submit", times=3)
+    loop = export.loop()
+    await loop.prepare()
+    claims = await loop._claim()
+    for claim in claims:
+        await loop._deliver(export.gateway, claim)
+    assert await export.states() == ["UNKNOWN"]
+    with pytest.raises(ExportOutcomeUnknown) as refused:
+        await revive(export)
+    assert refused.value.external_id in {claim.document.external_id for claim in claims}
+    await export.run()
+    await export.nothing_is_missing_or_double()
 
 
 async def test_a_throttled_erp_is_left_alone_as_long_as_it_asks(export: ExportUnderTest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 from collections.abc import AsyncIterator
@@ -220,6 +221,34 @@ async def test_a_map_that_cannot_be_is_refused_with_its_entry(doors: Doors) -> N
     with pytest.raises(RemoteError) as error:
         await propose(doors, entry("TAX", "1", since_date="2026-02-31"))
     assert refused(error)[1] == {"fields": "entries[0].since_date"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"legal_entity": "\x00"}, {"dimensions": {"a": "\x00"}}, {"dimensions": {"\x00": "a"}},
+        {"segments": {"account": "a\nb"}}, {"segments": {"account": ""}}, {"role": "a role"},
+    ],
+)  # fmt: skip
+async def test_text_no_account_can_hold_is_refused_by_the_contract(
+    doors: Doors, broken: dict[str, Any]
+) -> None:
+    values: dict[str, Any] = {"role": "TAX", "segments": {"account": "1"}, **broken}
+    with pytest.raises(RemoteError) as error:
+        await propose(doors, maps_wire.AccountMapEntry(**values))
+    assert refused(error)[0] == "VALIDATION_FAILED"
+
+
+async def test_two_approvals_at_once_leave_one_map_in_force(doors: Doors) -> None:
+    proposed = [await propose(doors, entry("BANK", str(n))) for n in range(4)]
+    answers = await asyncio.gather(
+        *(doors.maps_of_checker.ApproveAccountMap(approval(p)) for p in proposed),
+        return_exceptions=True,
+    )
+    failed = [a for a in answers if isinstance(a, RemoteError)]
+    assert [error.reason for error in failed] == ["VERSION_MISMATCH"] * 3
+    in_force = "SELECT count(*) FROM account_map WHERE state = 'ACTIVE'"
+    assert await doors.books.rows(in_force) == [(1,)]
 
 
 async def test_a_line_is_resolved_with_the_entry_that_won_or_what_is_missing(doors: Doors) -> None:
