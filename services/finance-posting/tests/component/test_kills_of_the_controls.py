@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from tandem.finance.v1 import integrity_service_pb2 as api
 from tandem.finance.v1.integrity_service_pb2_grpc import IntegrityServiceStub
+from tandem.finance.v1.posting_service_pb2_grpc import PostingServiceStub
 from tandem_platform.remote_error import RemoteError
 from tandem_testing.eventually import eventually
 
@@ -24,14 +25,16 @@ TODAY = datetime.now(UTC).date().isoformat()
 
 
 async def post(books: Books, first: int) -> bool:
-    """Submits events one by one, each again until it is answered; False when the process died."""
-    for number in range(first, first + EVENTS):
-        facts = {"amount": 100 + number}
-        event = draft("payment.captured", facts, f"e{number}", original_date=TODAY)
-        try:
-            await books.posting.SubmitFinanceEvent(submit(event), timeout=WAIT_S)
-        except RemoteError:
-            return False
+    """Submits events one by one on a connection of its own; False when the process died."""
+    async with books.service.channel("poster") as channel:
+        posting = PostingServiceStub(channel)
+        for number in range(first, first + EVENTS):
+            facts = {"amount": 100 + number}
+            event = draft("payment.captured", facts, f"e{number}", original_date=TODAY)
+            try:
+                await posting.SubmitFinanceEvent(submit(event), timeout=WAIT_S)
+            except RemoteError:
+                return False
     return True
 
 
@@ -52,16 +55,16 @@ async def test_kills_at_commits_leave_no_journal_without_seal_or_balance(books: 
     for place, point in enumerate(POINTS):
         # The eighth commit and the twelfth: of a posting or of its seals, as it comes.
         async with process(books, f"{point}:kill:{8 + 4 * place}"):
-            await eventually(lambda: posting(books), True, wait_s=WAIT_S)
+            await eventually(lambda: answers(books), True, wait_s=WAIT_S)
             await post(books, place * EVENTS)
     async with process(books):
-        await eventually(lambda: posting(books), True, wait_s=WAIT_S)
+        await eventually(lambda: answers(books), True, wait_s=WAIT_S)
         assert await post(books, 0)
         assert await post(books, EVENTS)
         await eventually(lambda: whole(books), (24, 24, False, 0), wait_s=WAIT_S)
 
 
-async def posting(books: Books) -> bool:
+async def answers(books: Books) -> bool:
     """True when the process answers."""
     try:
         async with books.service.channel("auditor") as channel:
