@@ -71,6 +71,35 @@ async def test_held_events_of_the_period_block_its_close(books: JournalsUnderTes
     await close(books)
 
 
+async def test_journals_the_erp_has_not_acknowledged_block_where_books_are_exported(
+    books: JournalsUnderTest,
+) -> None:
+    await books.write(books.journal("BANK", "CASH", day=date(2026, 2, 1)))
+    await seal(books)
+    await books.alter("INSERT INTO export_ledger VALUES ('t', 'US01', 'MAIN', 0, 0)")
+    assert await refused_kinds(books) == "UNACKNOWLEDGED_EXPORTS=1"
+    await books.alter(
+        "INSERT INTO export_member (tenant, batch_id, journal_id, sequence, accounting_date, "
+        "state) SELECT tenant, gen_random_uuid(), id, sequence, accounting_date, 'PENDING' "
+        "FROM journal"
+    )
+    assert await refused_kinds(books) == "UNACKNOWLEDGED_EXPORTS=1"
+    await books.alter("UPDATE export_member SET state = 'ACKED'")
+    await close(books)
+
+
+async def test_numbers_of_the_period_that_are_missing_block_its_close(
+    books: JournalsUnderTest,
+) -> None:
+    await books.alter(
+        "INSERT INTO source_sequence VALUES ('t', 'S1/1/2026-02-27', 'REGISTER', 'US01', 'S1', "
+        "'1', '2026-02-27', '{[1,3),[4,6)}', '{}', '', NULL, now())"
+    )
+    assert await refused_kinds(books) == "SEQUENCE_GAPS=1"
+    await books.alter("UPDATE source_sequence SET voided = '{[3,4)}'")
+    await close(books)
+
+
 async def test_unsealed_journals_and_a_broken_chain_block_the_close(
     books: JournalsUnderTest,
 ) -> None:

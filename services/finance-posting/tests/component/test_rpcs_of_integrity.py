@@ -174,4 +174,11 @@ async def test_a_stream_declares_how_far_it_has_counted(
     told = await auditor.DeclareSourceSequence(request)
     assert numbers(told.source_sequence) == [(1, 3)]
     assert told.source_sequence.kind == wire.SourceSequence.KIND_STREAM
+    handed_over = api.NoteSourceNumbersRequest(
+        request_id=IDS.new_id(), legal_entity="US01", stream="settlements",
+        numbers=[wire.NumberRange(first=3, last=4), wire.NumberRange(first=1, last=1)],
+    )  # fmt: skip
+    noted = await auditor.NoteSourceNumbers(handed_over)
+    assert numbers(noted.source_sequence) == [(2, 2)]
+    assert noted.source_sequence.seen_last == 4
     assert list((await auditor.ListDailyRoots(api.ListDailyRootsRequest())).roots) == []

@@ -26,10 +26,14 @@ from tandem_finance_posting.adapters.wire.draft_mapping import day
 from tandem_finance_posting.adapters.wire.journal_difference import differing_fields
 from tandem_finance_posting.adapters.wire.row_mapping import journal_from_row
 from tandem_finance_posting.adapters.wire.seal_mapping import to_chain_break, to_seal
-from tandem_finance_posting.adapters.wire.sequence_mapping import from_declaration, to_source
+from tandem_finance_posting.adapters.wire.sequence_mapping import source_of, to_source
 from tandem_finance_posting.application.declare_source_sequence import (
     DeclareSourceSequence,
     declare_source_sequence,
+)
+from tandem_finance_posting.application.note_source_numbers import (
+    NoteSourceNumbers,
+    note_source_numbers,
 )
 from tandem_finance_posting.domain.journal import BOOK
 from tandem_finance_posting.domain.seal_chain import ChainBreak
@@ -147,7 +151,7 @@ class IntegrityService(integrity_service_pb2_grpc.IntegrityServiceServicer):
     ) -> api.DeclareSourceSequenceResponse:
         """How far a source has counted."""
         caller, now = current_caller(), self._parts.clock.now()
-        source = from_declaration(request, now.date())
+        source = source_of(request, now.date())
         voided = [(item.first, item.last) for item in request.voided]
         if voided and not request.reason:
             raise ValidationFailed([FieldViolation("reason", "is required for void numbers")])
@@ -159,6 +163,22 @@ class IntegrityService(integrity_service_pb2_grpc.IntegrityServiceServicer):
             await declare_source_sequence(transaction, command, now)
             row = await source_row(uow.connection, caller.tenant, source.name)
             return api.DeclareSourceSequenceResponse(source_sequence=to_source(row))
+
+        return await self._parts.writes.run(request, effect)
+
+    async def NoteSourceNumbers(
+        self, request: api.NoteSourceNumbersRequest, context: Any
+    ) -> api.NoteSourceNumbersResponse:
+        """Numbers a source has handed over."""
+        tenant, now = current_caller().tenant, self._parts.clock.now()
+        source = source_of(request, now.date())
+        numbers = [(item.first, item.last) for item in request.numbers]
+        command = NoteSourceNumbers(tenant, source, numbers)
+
+        async def effect(uow: UnitOfWork) -> api.NoteSourceNumbersResponse:
+            await note_source_numbers(PostgresSequenceTransaction(uow.connection), command, now)
+            row = await source_row(uow.connection, tenant, source.name)
+            return api.NoteSourceNumbersResponse(source_sequence=to_source(row))
 
         return await self._parts.writes.run(request, effect)
 

@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_finance_posting.application.declare_source_sequence import DeclareSourceSequence
+from tandem_finance_posting.application.note_source_numbers import NoteSourceNumbers
 from tandem_finance_posting.domain.source_sequence import (
     NUMBER_MAX,
     NumberRange,
@@ -52,6 +53,14 @@ _DECLARE = text("""
             FROM json_to_recordset(CAST(:voided AS json)) AS v (first bigint, last bigint)),
             '{}'),
         void_reason = CASE WHEN :reason = '' THEN void_reason ELSE :reason END
+    WHERE tenant = :tenant AND source = :source
+""")
+_ADD = text("""
+    UPDATE source_sequence SET changed_at = :now,
+        legal_entity = CASE WHEN legal_entity = '' THEN :entity ELSE legal_entity END,
+        seen = seen + (SELECT range_agg(int8range(n.first, n.last, '[]'))
+                       FROM json_to_recordset(CAST(:numbers AS json))
+                           AS n (first bigint, last bigint))
     WHERE tenant = :tenant AND source = :source
 """)
 MISSING = """
@@ -146,6 +155,18 @@ class PostgresSequenceTransaction:
             "now": now,
         }
         await self._connection.execute(_DECLARE, arguments)
+
+    async def note(self, command: NoteSourceNumbers, now: datetime) -> None:
+        """Adds numbers to those that arrived."""
+        numbers = [{"first": first, "last": last} for first, last in command.numbers]
+        arguments = {
+            "tenant": command.tenant,
+            "source": command.source.name,
+            "entity": command.source.legal_entity,
+            "numbers": json.dumps(numbers),
+            "now": now,
+        }
+        await self._connection.execute(_ADD, arguments)
 
 
 async def list_sources(

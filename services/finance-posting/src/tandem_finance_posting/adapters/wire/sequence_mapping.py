@@ -23,8 +23,10 @@ RANGES_MAX = 100
 """Of missing numbers shown of one source."""
 
 
-def from_declaration(request: api.DeclareSourceSequenceRequest, today: date) -> NumberSource:
-    """The source a declaration is about. Raises ValidationFailed."""
+def source_of(
+    request: api.DeclareSourceSequenceRequest | api.NoteSourceNumbersRequest, today: date
+) -> NumberSource:
+    """The source a request is about. Raises ValidationFailed."""
     if request.WhichOneof("of") == "stream":
         return NumberSource(SourceKind.STREAM, request.legal_entity, today, stream=request.stream)
     register = request.register_day
