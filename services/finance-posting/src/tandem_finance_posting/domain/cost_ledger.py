@@ -63,18 +63,20 @@ class CostNeeds:
 
 def needs(event: FinanceEvent, moves: Sequence[CostMove]) -> CostNeeds:
     """What the event touches. Facts nothing can be made of need nothing: posting refuses them."""
-    orders = frozenset({(event.tenant, event.order_id)} if event.order_id else ())
-    found = CostNeeds(orders=orders, events=frozenset({_id(event)}))
     try:
         touched = [move.touches(record) for move, record in _records(event, moves)]
     except FinanceFactInvalid:
-        return found
-    return found | CostNeeds(
+        touched = []
+    orders = {(key.tenant, key.order_id) for x in touched for key in x.lines}
+    if event.order_id:
+        orders.add((event.tenant, event.order_id))
+    return CostNeeds(
         pools=frozenset(key for x in touched for key in x.pools),
         asides=frozenset(key for x in touched for key in x.asides),
         receipts=frozenset(key for x in touched for key in x.receipts),
         lines=frozenset(key for x in touched for key in x.lines),
-        orders=frozenset((key.tenant, key.order_id) for x in touched for key in x.lines),
+        orders=frozenset(orders),
+        events=frozenset({_id(event)}),
     )
 
 
