@@ -1,4 +1,4 @@
-"""Books at scale: balances, close checks, completeness, seals, with `LINES` lines (10 million).
+"""Books at scale: balances, close checks, completeness, seals, with `LINES` lines (a million).
 
 Rows are made by SQL as posting writes them: journals of four lines over a year, two entities, 61
 roles, and an event for each fourth journal. Embedded Postgres without fsync: all figures but that
@@ -32,7 +32,7 @@ from tandem_platform.event_journal import EventJournal
 from tandem_platform.unit_of_work import UnitOfWorkFactory
 from tandem_testing.embedded_postgres import EmbeddedPostgres
 
-LINES = int(os.environ.get("LINES", "10000000"))
+LINES = int(os.environ.get("LINES", "1000000"))
 JOURNALS = LINES // 4
 SEALED = 100_000
 ROUNDS = 20
