@@ -46,7 +46,7 @@ async def test_kills_at_every_point_lose_and_double_no_document(
         "export_target": "erpnext", "export_erp_url": erp.url, "export_interval_s": 0.1,
         "export_erp_key_file": str(erp.key_file), "export_timeout_s": CALL_TIMEOUT_S,
         "export_batch_s": 0, "export_lines_max": 10, "export_first_wait_ms": 20,
-        "export_wait_ms_max": 200,
+        "export_wait_ms_max": 200, "export_attempts_max": 10_000,
     }  # fmt: skip
     gateway = ErpNextGateway(erp.url, TOKEN, CALL_TIMEOUT_S)
     units = UnitOfWorkFactory(books.database, EventJournal("finance", 4))

@@ -195,12 +195,13 @@ def plan_documents(
         taken: list[MappedJournal] = []
         keys: set[LineKey] = set()
         for journal in (j for j in journals if j.journal.accounting_date == day):
-            more = keys | {line.key for line in journal.lines}
-            if taken and len(more) > lines_max:
+            fresh = {line.key for line in journal.lines} - keys
+            if taken and len(keys) + len(fresh) > lines_max:
                 planned.append(tuple(taken))
-                taken, more = [], {line.key for line in journal.lines}
+                taken, keys = [], set()
+                fresh = {line.key for line in journal.lines}
             taken.append(journal)
-            keys = more
+            keys |= fresh
         planned.append(tuple(taken))
     return planned
 

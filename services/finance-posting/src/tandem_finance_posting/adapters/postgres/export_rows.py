@@ -84,8 +84,9 @@ _HOLD = text("""
                        ELSE export_hold.held_at END
 """)
 _END_HOLDS = text("""
-    UPDATE export_hold SET state = 'EXPORTED'
-    WHERE tenant = :tenant AND journal_id = ANY(CAST(:ids AS uuid[]))
+    UPDATE export_hold AS h SET state = 'EXPORTED'
+    FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+    WHERE h.tenant = :tenant AND h.journal_id = wanted.id
 """)
 _RELEASE = text("""
     UPDATE export_hold SET state = 'RELEASED'
@@ -141,14 +142,15 @@ _JOURNALS_OF = text(f"""
     ORDER BY m.sequence
 """)
 _DECIDE = text("""
-    UPDATE export_member SET state = :state, code = :code, detail = :detail, decided_at = :now
-    WHERE tenant = :tenant AND batch_id = CAST(:batch AS uuid)
-      AND journal_id = ANY(CAST(:ids AS uuid[]))
+    UPDATE export_member AS m SET state = :state, code = :code, detail = :detail, decided_at = :now
+    FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+    WHERE m.tenant = :tenant AND m.batch_id = CAST(:batch AS uuid) AND m.journal_id = wanted.id
 """)
+# Joined, not `= ANY`: that is looked through for every row of the batch, 0.4 s for 1,000 of 5,000.
 _PLACE = text("""
-    UPDATE export_member SET group_number = :number, generation = :generation
-    WHERE tenant = :tenant AND batch_id = CAST(:batch AS uuid)
-      AND journal_id = ANY(CAST(:ids AS uuid[]))
+    UPDATE export_member AS m SET group_number = :number, generation = :generation
+    FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+    WHERE m.tenant = :tenant AND m.batch_id = CAST(:batch AS uuid) AND m.journal_id = wanted.id
 """)
 _GROUPS = text(f"""
     SELECT {GROUP_COLUMNS} FROM export_group
