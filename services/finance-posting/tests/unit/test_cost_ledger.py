@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tandem_finance_posting.adapters.rules.rule_files import proved_rules
 from tandem_finance_posting.domain.cost_ledger import needs
+from tandem_finance_posting.domain.cost_move import KINDS, CostMove
+from tandem_finance_posting.domain.cost_moves import COST_MOVES
 from tandem_finance_posting.domain.cost_policy import CostPolicy
 from tandem_finance_posting.domain.cost_pool import CostMethod
 from tandem_finance_posting.domain.cost_state import PoolKey
-from tandem_finance_posting.domain.errors import FinanceFactInvalid
+from tandem_finance_posting.domain.errors import FinanceFactInvalid, PostingRuleInvalid
 from tandem_finance_posting.domain.finance_event import COST_MISSING, PREDECESSOR_MISSING, Hold
 from tandem_finance_posting.domain.rule_set import Policy
 
@@ -23,6 +26,7 @@ from .cost_stories import (
     post,
     stocked,
 )
+from .life_cycle import document
 
 
 def test_goods_without_a_received_cost_wait_and_change_nothing() -> None:
@@ -159,6 +163,25 @@ def test_a_record_nothing_can_be_made_of_is_refused_by_the_name_of_its_field(
     with pytest.raises(FinanceFactInvalid) as refused:
         stocked().gate(event, moves("issue"))
     assert refused.value.fact == field
+
+
+def test_every_kind_a_rule_set_may_declare_is_known_and_no_other() -> None:
+    assert set(KINDS) == set(COST_MOVES)
+    with pytest.raises(PostingRuleInvalid, match="explode"):
+        CostMove("explode", "lines", "costs")
+
+
+def test_a_move_that_could_not_be_taken_back_is_refused_at_load() -> None:
+    with pytest.raises(PostingRuleInvalid, match="stamps no list"):
+        CostMove("issue", "lines")
+    assert CostMove("receive", "receipts").stamped_as == ""
+
+
+def test_an_unknown_move_is_refused_when_a_rule_set_is_proposed() -> None:
+    whole = document()
+    whole["events"]["transfer.shipped"]["cost"][0]["move"] = "teleport"
+    with pytest.raises(PostingRuleInvalid, match="teleport"):
+        proved_rules(whole)
 
 
 def test_needs_name_every_row_an_event_touches() -> None:

@@ -13,7 +13,7 @@ from tandem_finance_posting.domain.cost_state import (
     PoolKey,
     ReceiptKey,
 )
-from tandem_finance_posting.domain.errors import FinanceFactInvalid
+from tandem_finance_posting.domain.errors import FinanceFactInvalid, PostingRuleInvalid
 from tandem_finance_posting.domain.finance_event import (
     COST_MISSING,
     PREDECESSOR_MISSING,
@@ -28,14 +28,34 @@ AMOUNT_MINOR_MAX = 10**15
 """Cost of one movement, for the same reason."""
 
 
+KINDS = (
+    "receive", "issue", "interco", "ship", "deliver", "adjust",
+    "transfer_out", "transfer_in", "transfer_lost",
+    "return_in", "dispose", "return_in_and_dispose", "keep",
+    "refurb_work", "refurb_done", "vendor_pick", "vendor_ship",
+    "invoice", "credit_note", "landed_estimate", "landed_invoice",
+    "revalue", "write_down",
+)  # fmt: skip
+"""What a rule set may declare; what each does is in `cost_moves`."""
+FROM_FACTS = ("receive",)
+"""Kinds that can be taken back from the facts of the event alone."""
+
+
 @dataclass(frozen=True)
 class CostMove:
     """A move as the rule set declares it: its kind, the list of facts it runs over, and the list
-    it stamps ("" for none)."""
+    it stamps. Raises PostingRuleInvalid for an unknown kind, and for one without a list to stamp
+    that could not be taken back without it."""
 
     kind: str
     each: str
     stamped_as: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise PostingRuleInvalid(f"cost move {self.kind}", f"is none of {', '.join(KINDS)}")
+        if not self.stamped_as and self.kind not in FROM_FACTS:
+            raise PostingRuleInvalid(f"cost move {self.kind}", f"over {self.each} stamps no list")
 
 
 class MoveWaits(Exception):
