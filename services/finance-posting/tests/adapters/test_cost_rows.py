@@ -127,6 +127,21 @@ async def test_a_held_event_holds_up_later_ones_in_other_batches(database: Datab
     assert await rows(database, "SELECT count(*) FROM cost_hold") == [(0,)]
 
 
+async def test_thousands_that_wait_for_a_sku_go_on_in_their_order(database: Database) -> None:
+    waiting = [move("issue", f"o{n}", quantity=1, line_ref="1") for n in range(300)]
+    for start in range(0, 300, 100):
+        await post(database, *waiting[start : start + 100])
+    await post(database, move("receive", quantity=299, cost=299 * 300 // 2))
+    later = move("issue", "later", quantity=1, line_ref="1")
+    assert isinstance((await post(database, later))[0], Hold)
+    # A page from the middle: those before it are more than are read, and still in the way.
+    assert all(isinstance(x, Hold) for x in await post(database, *waiting[150:250]))
+    for start in range(0, 300, 100):
+        page = await post(database, *waiting[start : start + 100])
+        assert [isinstance(x, Hold) for x in page] == [n == 299 for n in range(start, start + 100)]
+    assert isinstance((await post(database, later))[0], Hold)
+
+
 async def test_goods_on_the_way_to_the_customer_are_found_at_the_door(database: Database) -> None:
     await post(database, move("receive", quantity=3, cost=300))
     line = {"quantity": 2, "line_ref": "1"}

@@ -116,21 +116,29 @@ _SAVE_LINES = text("""
         returned_quantity = excluded.returned_quantity,
         returned_cost_minor = excluded.returned_cost_minor
 """)
+HOLDS_EVENTS_MAX = 20
+"""Of one key, the earliest: one is enough to wait for, the others stand in when it goes on in the
+same batch. Thousands may wait for a SKU that never comes."""
 # Read after the locks: whoever held an event of these keys has committed by then.
 _HOLDS = text("""
-    WITH wanted AS (
-        SELECT h.tenant, h.key, h.event_key
+    SELECT f.key, f.tenant, f.event_key, f.accepted_no
+    FROM (
+        SELECT k.tenant, k.key, earliest.event_key, earliest.accepted_no
         FROM json_to_recordset(CAST(:rows AS json)) AS k (tenant text, key text[])
-        JOIN cost_hold h USING (tenant, key)
+        CROSS JOIN LATERAL (
+            SELECT e.event_key, e.accepted_no
+            FROM cost_hold h JOIN finance_event e USING (tenant, event_key)
+            WHERE h.tenant = k.tenant AND h.key = k.key AND e.state = 'HELD'
+            ORDER BY e.accepted_no LIMIT :events_max
+        ) AS earliest
         UNION
-        SELECT h.tenant, h.key, h.event_key
+        SELECT h.tenant, h.key, h.event_key, e.accepted_no
         FROM json_to_recordset(CAST(:events AS json)) AS k (tenant text, event_key text)
         JOIN cost_hold h USING (tenant, event_key)
-    )
-    SELECT w.key, w.tenant, w.event_key, e.accepted_no
-    FROM wanted w JOIN finance_event e USING (tenant, event_key)
-    WHERE e.state = 'HELD'
-    ORDER BY e.accepted_no
+        JOIN finance_event e USING (tenant, event_key)
+        WHERE e.state = 'HELD'
+    ) AS f
+    ORDER BY f.accepted_no
 """)
 _SAVE_HOLDS = text("""
     INSERT INTO cost_hold (tenant, key, event_key)
@@ -239,6 +247,7 @@ async def _load_holds(
     arguments = {
         "rows": json.dumps([{"tenant": key[1], "key": key} for key in sorted(keys)]),
         "events": json.dumps([{"tenant": t, "event_key": k} for t, k in sorted(needs.events)]),
+        "events_max": HOLDS_EVENTS_MAX,
     }
     for key, tenant, event_key, place in await connection.execute(_HOLDS, arguments):
         holds.stored(tuple(key), (tenant, event_key), place)
