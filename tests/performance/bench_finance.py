@@ -1,9 +1,8 @@
-"""Finance: events through JetStream to journals, rules, a large trial balance, history simulated.
+"""Finance: events through JetStream to journals, rules evaluated, history simulated in a stream.
 
-The service runs as its own process on embedded Postgres with fsync on. Ledgers of scale are made by
-SQL: TANDEM_BENCH_LINES (10,000,000) lines for the trial balance, TANDEM_BENCH_EVENTS (1,000,000)
-stored events for the simulation. Baselines in the same run: the sum over the lines themselves, and
-the time the facts alone take to be read from Postgres and parsed.
+The service runs as its own process on embedded Postgres with fsync on. The stored events of the
+simulation are made by SQL: TANDEM_BENCH_EVENTS (1,000,000). Baseline in the same run: the time the
+facts alone take to be read from Postgres and parsed. Balances at scale: bench_books.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,7 +22,7 @@ import psycopg
 import uvloop
 from bench_report import Figure, report
 from google.protobuf.timestamp_pb2 import Timestamp
-from ledger_at_scale import generate_events, generate_lines
+from ledger_at_scale import generate_events
 from tandem.common.v1.money_pb2 import Money
 from tandem.connector.v1.events_pb2 import GoodsReceived
 from tandem.finance.v1 import ledger_service_pb2 as ledger
@@ -47,7 +46,6 @@ from tandem_testing.service_under_test import ServiceUnderTest, end
 from tandem_testing.source_service import PARTITIONS, SourceService, source_service
 
 NAME, PACKAGE = "finance-posting", "tandem_finance_posting"
-LINES = int(os.environ.get("TANDEM_BENCH_LINES", "10000000"))
 EVENTS = int(os.environ.get("TANDEM_BENCH_EVENTS", "1000000"))
 DELIVERED = 20_000
 PUBLISHED_TOGETHER = 200
@@ -139,32 +137,14 @@ async def journals_from_the_bus(
     return (DELIVERED - start) / (ended - began)
 
 
-async def timed(call: Callable[[], Awaitable[object]], rounds: int) -> float:
-    """Seconds of the fastest of some calls."""
-    best = float("inf")
-    for _ in range(rounds):
-        began = time.monotonic()
-        await call()
-        best = min(best, time.monotonic() - began)
-    return best
-
-
 async def at_scale(service: ServiceUnderTest, url: str) -> list[Figure]:
-    """A trial balance over all lines, and all stored events under the shipped rules."""
+    """All stored events under the shipped rules."""
     async with service.channel() as channel:
         books, rule_sets = LedgerServiceStub(channel), RuleServiceStub(channel)
         await eventually(lambda: _answers(books), True, wait_s=WAIT_S)
-        balance = await timed(
-            lambda: books.GetTrialBalance(ledger.GetTrialBalanceRequest()), rounds=5
-        )
-        summed = _summed(url)
         told, taken = await _simulated(rule_sets)
-        read = _read(url)
-    rate = EVENTS / taken
+    read, rate = _read(url), EVENTS / taken
     return [
-        Figure("trial balance over the lines made by SQL", balance, "s", "1", f"{LINES:,} lines"),
-        Figure("sum over the lines themselves (baseline)", summed, "s", "", "one statement"),
-        Figure("trial balance against the sum", balance / summed, "ratio"),
         Figure("events simulated in a stream", rate, "1/s", "", f"{EVENTS:,}, {told} answers"),
         Figure("events read and parsed alone (baseline)", read, "1/s"),
         Figure("simulated against read", rate / read, "ratio"),
@@ -177,17 +157,6 @@ async def _answers(books: LedgerServiceStub) -> bool:
     except RemoteError:
         return False
     return True
-
-
-def _summed(url: str) -> float:
-    began = time.monotonic()
-    with psycopg.connect(plain(url)) as connection:
-        connection.execute(
-            "SELECT role, side, sum(amount_minor) FROM journal_line WHERE tenant = %s "
-            "GROUP BY 1, 2",
-            [TENANT],
-        ).fetchall()
-    return time.monotonic() - began
 
 
 def _read(url: str) -> float:
@@ -242,7 +211,6 @@ async def measure(postgres: EmbeddedPostgres, nats: EmbeddedNats, folder: Path) 
     scale = folder / "scale"
     scale.mkdir()
     async with surroundings(postgres, nats, scale, "scale") as (service, url, _):
-        generate_lines(plain(url), LINES)
         generate_events(plain(url), EVENTS)
         process = service.start(PACKAGE)
         try:

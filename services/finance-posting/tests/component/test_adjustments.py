@@ -9,7 +9,9 @@ import grpc
 import pytest
 from tandem.finance.v1 import adjustment_pb2 as wire
 from tandem.finance.v1 import adjustment_service_pb2 as api
+from tandem.finance.v1 import period_service_pb2 as period_api
 from tandem.finance.v1.journal_pb2 import FinanceEvent
+from tandem.finance.v1.period_service_pb2_grpc import PeriodServiceStub
 
 from .books_under_test import Books
 from .people import CHECKER, IDS, MAKER, Person, asked, manual, person, propose
@@ -199,3 +201,30 @@ async def test_an_event_that_undoes_another_waits_for_it(open_books: Books) -> N
     assert await open_books.balances() == {}
     states = await open_books.rows("SELECT event_type, state FROM finance_event ORDER BY 1")
     assert states == [("payment.capture_reversed", "POSTED"), ("payment.captured", "REVERSED")]
+
+
+async def test_a_soft_closed_period_takes_an_approved_journal_and_a_closed_one_takes_none(
+    open_books: Books, maker: Person, checker: Person
+) -> None:
+    """An event of the business moves on to the next open period; people are told."""
+    await post(open_books, "payment.captured", {"amount": 500}, "c1", original_date="2026-03-02")
+    async with open_books.service.channel(MAKER) as channel:
+        periods = PeriodServiceStub(channel)
+        named = {"legal_entity": "US01", "period": "2026-03"}
+        soft = period_api.SoftClosePeriodRequest(request_id=IDS.new_id(), **named)
+        await periods.SoftClosePeriod(soft)
+        late = await post(open_books, "payment.captured", {"amount": 7}, "c2")
+        assert late.journals[0].accounting_date == "2026-04-01"
+        assert late.journals[0].original_date == "2026-03-02"
+        assert "SOFT_CLOSED" in late.journals[0].late_reason
+        proposed = await maker.adjustments.ProposeManualJournal(propose(manual()))
+        done = await checker.adjustments.ApproveManualJournal(
+            asked(api.ApproveManualJournalRequest, proposed.adjustment)
+        )
+        assert done.journals[0].accounting_date == "2026-03-02"
+    await open_books.rows(
+        "UPDATE accounting_period SET state = 'CLOSED', version = version + 1 "
+        "WHERE code = '2026-03' RETURNING code"
+    )
+    told = await refusal(maker.adjustments.ProposeManualJournal(propose(manual())))
+    assert told[1] == "PERIOD_SHUT"

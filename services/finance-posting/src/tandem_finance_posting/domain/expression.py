@@ -8,7 +8,7 @@ Python's own parser against a white list.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,8 @@ from tandem_finance_posting.domain.errors import FinanceFactInvalid, PostingRule
 
 Scalar = int | str
 Facts = Mapping[str, Scalar | Sequence[Mapping[str, Scalar]]]
+Value = Callable[[Facts], int | str | bool]
+Number = Callable[[Facts], int]
 CHARACTERS_MAX = 500
 
 _NODES = (
@@ -53,14 +55,18 @@ class Expression:
 
     def amount(self, facts: Facts) -> int:
         """Its value in minor units. Raises FinanceFactInvalid naming a missing fact."""
-        value = _evaluate(self.tree, facts)
+        value = self._value(facts)
         if type(value) is not int:
             raise FinanceFactInvalid(self.text)
         return value
 
     def holds(self, facts: Facts) -> bool:
         """Its truth. Raises FinanceFactInvalid naming a missing fact."""
-        return bool(_evaluate(self.tree, facts))
+        return bool(self._value(facts))
+
+    @cached_property
+    def _value(self) -> Value:
+        return _compiled(self.tree)
 
 
 def _check(node: ast.AST, text: str) -> None:
@@ -103,76 +109,111 @@ def _dotted(node: ast.Attribute) -> str:
     return f"{node.value.id}.{node.attr}"
 
 
-def _evaluate(node: ast.AST, facts: Facts) -> int | str | bool:
+# An expression becomes functions of the facts once, when it is first used: walking its syntax tree
+# for every line of every event took most of the time of posting.
+
+
+def _compiled(node: ast.AST) -> Value:
     match node:
         case ast.Constant(value=value):
-            return value  # type: ignore[return-value]  # checked to be int or str
+            return lambda _: value  # type: ignore[return-value]  # checked to be int or str
         case ast.Name(id=name):
-            return _scalar(name, facts)
+            return _named(name)
         case ast.BinOp():
-            return _arithmetic(node, facts)
+            return _arithmetic(node)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_number(operand, facts)
+            negated = _number(operand)
+            return lambda facts: -negated(facts)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _evaluate(operand, facts)
+            denied = _compiled(operand)
+            return lambda facts: not denied(facts)
         case ast.BoolOp(op=op, values=values):
-            truths = (bool(_evaluate(value, facts)) for value in values)
-            return all(truths) if isinstance(op, ast.And) else any(truths)
+            return _joined(op, [_compiled(value) for value in values])
         case ast.Compare():
-            return _compare(node, facts)
+            return _compared(node)
         case ast.Call(func=ast.Name(id="sum"), args=[ast.Attribute() as field]):
-            return _sum(field, facts)
+            return _summed(field)
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            numbers = [_number(argument, facts) for argument in arguments]
-            return min(numbers) if name == "min" else max(numbers)
+            return _extreme(min if name == "min" else max, [_number(x) for x in arguments])
     raise FinanceFactInvalid(ast.unparse(node))
 
 
-def _scalar(name: str, facts: Facts) -> Scalar:
-    value = facts.get(name)
-    if type(value) not in (int, str):
-        raise FinanceFactInvalid(name)
-    return value  # type: ignore[return-value]  # narrowed by the line above
+def _named(name: str) -> Value:
+    def value(facts: Facts) -> int | str | bool:
+        found = facts.get(name)
+        if type(found) not in (int, str):
+            raise FinanceFactInvalid(name)
+        return found  # type: ignore[return-value]  # narrowed by the line above
 
-
-def _number(node: ast.AST, facts: Facts) -> int:
-    value = _evaluate(node, facts)
-    if type(value) is not int:
-        raise FinanceFactInvalid(ast.unparse(node))
     return value
 
 
-def _arithmetic(node: ast.BinOp, facts: Facts) -> int:
-    left, right = _number(node.left, facts), _number(node.right, facts)
+def _number(node: ast.AST) -> Number:
+    inner, written = _compiled(node), ast.unparse(node)
+
+    def number(facts: Facts) -> int:
+        found = inner(facts)
+        if type(found) is not int:
+            raise FinanceFactInvalid(written)
+        return found
+
+    return number
+
+
+def _arithmetic(node: ast.BinOp) -> Value:
+    left, right = _number(node.left), _number(node.right)
     if isinstance(node.op, ast.Add):
-        return left + right
-    return left - right if isinstance(node.op, ast.Sub) else left * right
+        return lambda facts: left(facts) + right(facts)
+    if isinstance(node.op, ast.Sub):
+        return lambda facts: left(facts) - right(facts)
+    return lambda facts: left(facts) * right(facts)
 
 
-def _sum(field: ast.Attribute, facts: Facts) -> int:
-    name = _dotted(field)
-    items = facts.get(name.partition(".")[0])
-    if not isinstance(items, (list, tuple)):
-        raise FinanceFactInvalid(name)
-    total = 0
-    for item in items:
-        value = item.get(field.attr) if isinstance(item, Mapping) else None
-        if type(value) is not int:
+def _joined(op: ast.boolop, parts: Sequence[Value]) -> Value:
+    if isinstance(op, ast.And):
+        return lambda facts: all(part(facts) for part in parts)
+    return lambda facts: any(part(facts) for part in parts)
+
+
+def _extreme(choose: Callable[[list[int]], int], numbers: Sequence[Number]) -> Value:
+    return lambda facts: choose([number(facts) for number in numbers])
+
+
+def _summed(field: ast.Attribute) -> Value:
+    name, key = _dotted(field), field.attr
+    head = name.partition(".")[0]
+
+    def total(facts: Facts) -> int:
+        items = facts.get(head)
+        if not isinstance(items, (list, tuple)):
             raise FinanceFactInvalid(name)
-        total += value
+        found = 0
+        for item in items:
+            value = item.get(key) if isinstance(item, Mapping) else None
+            if type(value) is not int:
+                raise FinanceFactInvalid(name)
+            found += value
+        return found
+
     return total
 
 
-def _compare(node: ast.Compare, facts: Facts) -> bool:
-    left = _evaluate(node.left, facts)
-    for op, comparator in zip(node.ops, node.comparators, strict=True):
-        right = _evaluate(comparator, facts)
-        if type(left) is not type(right):
-            raise FinanceFactInvalid(ast.unparse(node))
-        if not _relation(op, left, right):
-            return False
-        left = right
-    return True
+def _compared(node: ast.Compare) -> Value:
+    sides = [_compiled(side) for side in (node.left, *node.comparators)]
+    relations, written = list(zip(node.ops, sides[1:], strict=True)), ast.unparse(node)
+
+    def holds(facts: Facts) -> bool:
+        left = sides[0](facts)
+        for op, side in relations:
+            right = side(facts)
+            if type(left) is not type(right):
+                raise FinanceFactInvalid(written)
+            if not _relation(op, left, right):
+                return False
+            left = right
+        return True
+
+    return holds
 
 
 def _relation(op: ast.cmpop, left: int | str | bool, right: int | str | bool) -> bool:

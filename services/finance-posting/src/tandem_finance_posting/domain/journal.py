@@ -149,9 +149,12 @@ def _text(name: str, facts: Facts) -> str:
 
 def applications(rule: PostingRule, facts: Facts) -> Iterable[tuple[RuleLine, int, Facts]]:
     """Each use of a rule line that has an amount: line, amount, facts used."""
+    scopes: dict[str, list[Facts]] = {"": [facts]}
     for line in rule.lines:
-        for item_facts in _scopes(line, facts):
-            if not line.applies(item_facts):
+        if line.each not in scopes:
+            scopes[line.each] = _records(line.each, facts)
+        for item_facts in scopes[line.each]:
+            if line.when is not None and not line.when.holds(item_facts):
                 continue
             amount = line.amount.amount(item_facts)
             if abs(amount) > AMOUNT_MINOR_MAX:
@@ -160,14 +163,12 @@ def applications(rule: PostingRule, facts: Facts) -> Iterable[tuple[RuleLine, in
                 yield line, amount, item_facts
 
 
-def _scopes(line: RuleLine, facts: Facts) -> Iterable[Facts]:
-    """The facts a line is evaluated on: the event's, or each item's over the event's."""
-    if not line.each:
-        return [facts]
-    items = facts.get(line.each)
+def _records(name: str, facts: Facts) -> list[Facts]:
+    """The facts a line over a list is evaluated on: each record's over the event's."""
+    items = facts.get(name)
     if not isinstance(items, (list, tuple)):
-        raise FinanceFactInvalid(line.each)
-    return [_merged(facts, item, line.each) for item in items]
+        raise FinanceFactInvalid(name)
+    return [_merged(facts, item, name) for item in items]
 
 
 def _merged(facts: Facts, item: object, name: str) -> Facts:

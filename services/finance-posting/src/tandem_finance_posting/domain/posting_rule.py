@@ -54,10 +54,6 @@ class RuleLine:
     role_fact: str = ""
     """Text fact of the record that names the role, in a free-form rule."""
 
-    def applies(self, facts: Facts) -> bool:
-        """True when the line's condition holds."""
-        return self.when is None or self.when.holds(facts)
-
 
 @dataclass(frozen=True)
 class RuleTest:

@@ -53,13 +53,17 @@ class PostingState:
         )
 
     def place(self, event: FinanceEvent, ledger: tuple[str, str], day: date) -> Placement | Hold:
-        """The day of the books for a day of business in a ledger (entity, book)."""
+        """The day of the books for a day of business in a ledger (entity, book). Raises PeriodShut
+        for an approved journal whose period takes none."""
         entity, book = ledger
         asked = (event.tenant, entity, book, day, bool(event.approvals))
         known = self._placed.get(asked)
         if known is not None:
             return known
         calendar = self.calendars.get((event.tenant, entity, book)) or PeriodCalendar()
+        if event.approvals:
+            # People say the day of their journal: it is not moved behind their backs.
+            calendar.check_takes(day, self.today, adjustment=True)
         found = calendar.place(day, self.today, adjustment=bool(event.approvals))
         if found is not None:
             self._placed[asked] = found

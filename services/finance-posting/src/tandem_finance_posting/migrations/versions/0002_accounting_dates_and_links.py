@@ -7,6 +7,14 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    _journals()
+    _lines()
+    _events()
+    _orders()
+    _currencies()
+
+
+def _journals() -> None:
     # Constant defaults: Postgres adds such columns without writing the rows again.
     op.execute("""
         ALTER TABLE journal
@@ -24,6 +32,9 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX journal_link ON journal (tenant, link_id) WHERE link_id <> ''")
     op.execute("CREATE INDEX journal_event ON journal (tenant, event_key)")
+
+
+def _lines() -> None:
     op.execute("ALTER TABLE journal_line ADD COLUMN functional_minor bigint NOT NULL DEFAULT 0")
     op.execute("UPDATE journal_line SET functional_minor = amount_minor")
     op.execute("ALTER TABLE journal_line DROP CONSTRAINT journal_line_amount_minor_check")
@@ -33,6 +44,9 @@ def upgrade() -> None:
             CHECK (amount_minor >= 0 AND functional_minor >= 0
                    AND amount_minor + functional_minor > 0)
     """)
+
+
+def _events() -> None:
     op.execute("""
         ALTER TABLE finance_event
             ADD COLUMN source_system text NOT NULL DEFAULT '',
@@ -48,6 +62,9 @@ def upgrade() -> None:
             event_id = regexp_replace(event_key, '^[^:]*:[^:]*:(.*):[0-9]+$', '\1'),
             revision = CAST(regexp_replace(event_key, '^.*:([0-9]+)$', '\1') AS integer)
     """)
+
+
+def _orders() -> None:
     # Sums before application from here on: what was applied so far is in the derived journals.
     op.execute("""
         ALTER TABLE order_open_items
@@ -65,6 +82,9 @@ def upgrade() -> None:
               GROUP BY j.tenant, j.order_id) a
         WHERE o.tenant = a.tenant AND o.order_id = a.order_id
     """)
+
+
+def _currencies() -> None:
     op.execute("""
         CREATE TABLE fx_item (
             tenant text NOT NULL, legal_entity text NOT NULL, book text NOT NULL,
