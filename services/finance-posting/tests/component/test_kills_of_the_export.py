@@ -25,13 +25,11 @@ from .export_under_test import TOKEN, ExportUnderTest
 POINTS = (
     "export.built:kill:1",
     "export.sealed:kill:1",
-    "export.sent:kill:1",
     "export.before_call:kill:2",
     "erpnext.after_draft:kill:2",
     "export.after_call:kill:2",
     "export.settled:kill:2",
     "unit_of_work.before_commit:kill:4",
-    "unit_of_work.after_commit:kill:5",
 )
 WAIT_S = 40.0
 CALL_TIMEOUT_S = 0.3

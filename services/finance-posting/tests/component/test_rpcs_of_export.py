@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,8 @@ from tandem.finance.v1 import account_map_pb2 as maps_wire
 from tandem.finance.v1 import account_map_service_pb2 as maps_api
 from tandem.finance.v1 import export_batch_pb2 as wire
 from tandem.finance.v1 import export_service_pb2 as api
-from tandem.finance.v1 import posting_service_pb2 as posting
 from tandem.finance.v1.account_map_service_pb2_grpc import AccountMapServiceStub
 from tandem.finance.v1.export_service_pb2_grpc import ExportServiceStub
-from tandem.finance.v1.posting_service_pb2_grpc import PostingServiceStub
 from tandem_core.ids import Uuid7Factory
 from tandem_erp_simulator.process import ErpProcess
 from tandem_platform.remote_error import RemoteError
@@ -27,6 +24,7 @@ from tandem_testing.child_process import free_port
 from tandem_testing.eventually import eventually
 
 from .books_under_test import Books
+from .doors_under_test import TwoPersons, two_persons
 
 IDS = Uuid7Factory()
 MAIN = {"legal_entity": "US01", "book": "MAIN"}
@@ -38,22 +36,10 @@ NOBODY = IDS.new_id()
 class Doors:
     """The services, called by two persons."""
 
-    books: Books
+    books: TwoPersons
     exports: ExportServiceStub
     maps: AccountMapServiceStub
     maps_of_checker: AccountMapServiceStub
-    posting: PostingServiceStub
-
-    async def capture(self, count: int, first: int = 1) -> None:
-        """Journals of captured payments of 1.01, 1.02, …"""
-        for n in range(first, first + count):
-            draft = posting.FinanceEventDraft(
-                source_system="test", event_type="payment.captured", event_id=f"e{n}", revision=1,
-                legal_entity="US01", original_date="2026-03-02", currency_code="USD",
-                facts_json=json.dumps({"amount": 100 + n, "channel": "web"}),
-            )  # fmt: skip
-            request = posting.SubmitFinanceEventRequest(request_id=IDS.new_id(), event=draft)
-            await self.posting.SubmitFinanceEvent(request)
 
     async def build(self, **rest: Any) -> api.BuildExportBatchResponse:
         request = api.BuildExportBatchRequest(request_id=IDS.new_id(), **{**MAIN, **rest})
@@ -92,36 +78,35 @@ class Doors:
         await eventually(seen, state)
 
 
-@asynccontextmanager
-async def opened(books: Books, **settings: Any) -> AsyncIterator[Doors]:
-    """The service with these settings of export; nothing goes by itself unless asked for."""
-    books.service.fields |= {
-        "export_auto": False,
-        "export_interval_s": 0.05,
-        "export_batch_s": 0,
-        **settings,
-    }
-    async with (
-        books.running(),
-        books.service.channel("maker") as maker,
-        books.service.channel("checker") as checker,
-    ):
-        yield Doors(
-            books, ExportServiceStub(maker), AccountMapServiceStub(maker),
-            AccountMapServiceStub(checker), PostingServiceStub(maker),
-        )  # fmt: skip
+Opened = Callable[..., AbstractAsyncContextManager[Doors]]
 
 
 @pytest.fixture
-async def doors(books: Books) -> AsyncIterator[Doors]:
-    async with opened(books) as doors:
+def opened(migrated_database: Callable[[str], str]) -> Opened:
+    """Opens the services with settings of export; nothing goes by itself unless asked for."""
+
+    @asynccontextmanager
+    async def opened_with(**settings: Any) -> AsyncIterator[Doors]:
+        fields = {"export_auto": False, "export_interval_s": 0.05, "export_batch_s": 0, **settings}
+        async with two_persons(migrated_database("tandem_finance_posting"), **fields) as both:
+            yield Doors(
+                both, ExportServiceStub(both.maker), AccountMapServiceStub(both.maker),
+                AccountMapServiceStub(both.checker),
+            )  # fmt: skip
+
+    return opened_with
+
+
+@pytest.fixture
+async def doors(opened: Opened) -> AsyncIterator[Doors]:
+    async with opened() as doors:
         yield doors
 
 
 @pytest.fixture
-async def doors_of_files(books: Books, tmp_path: Path) -> AsyncIterator[Doors]:
+async def doors_of_files(opened: Opened, tmp_path: Path) -> AsyncIterator[Doors]:
     folder = str(tmp_path / "outbox")
-    async with opened(books, export_target="file", export_folder=folder) as doors:
+    async with opened(export_target="file", export_folder=folder) as doors:
         yield doors
 
 
@@ -147,6 +132,14 @@ def approval(proposed: maps_wire.AccountMap) -> maps_api.ApproveAccountMapReques
     return maps_api.ApproveAccountMapRequest(
         request_id=IDS.new_id(), version=proposed.version, content_hash=proposed.content_hash
     )
+
+
+async def test_the_whole_service_serves_maps_and_batches(books: Books) -> None:
+    async with books.running(), books.service.channel("maker") as channel:
+        shown = await AccountMapServiceStub(channel).GetAccountMap(maps_api.GetAccountMapRequest())
+        assert shown.account_map.version == 0
+        listed = await ExportServiceStub(channel).ListExportBatches(api.ListExportBatchesRequest())
+        assert list(listed.batches) == []
 
 
 async def test_a_map_comes_into_force_by_two_persons_only(doors: Doors) -> None:
@@ -265,10 +258,10 @@ async def test_a_line_is_resolved_with_the_entry_that_won_or_what_is_missing(doo
 async def test_a_batch_is_built_and_sealed_once_and_goes_nowhere_without_an_erp(
     doors: Doors,
 ) -> None:
-    await doors.capture(3)
+    await doors.books.capture(3)
     built = await doors.build()
     assert (built.added_count, built.held_count, built.more) == (3, 0, False)
-    await doors.capture(2, first=4)
+    await doors.books.capture(2, first=4)
     more = await doors.build()
     assert (more.batch.id, more.batch.journal_count, more.added_count) == (built.batch.id, 5, 2)
     sealed = await doors.seal(built.batch.id)
@@ -297,7 +290,7 @@ async def test_a_file_is_written_and_its_acknowledgement_closes_the_batch(
     doors_of_files: Doors, tmp_path: Path
 ) -> None:
     doors = doors_of_files
-    await doors.capture(3)
+    await doors.books.capture(3)
     batch = await doors.seal((await doors.build()).batch.id)
     await doors.send(batch.id)
 
@@ -319,7 +312,7 @@ async def test_acknowledgements_by_journal_split_a_batch_and_cannot_be_taken_bac
     doors_of_files: Doors,
 ) -> None:
     doors = doors_of_files
-    await doors.capture(3)
+    await doors.books.capture(3)
     batch = await doors.seal((await doors.build()).batch.id)
     await doors.send(batch.id)
     one, two, three = await doors.journal_ids(batch.id)
@@ -357,7 +350,7 @@ async def test_acknowledgements_by_journal_split_a_batch_and_cannot_be_taken_bac
 async def test_a_line_of_the_erp_leads_back_to_journals_and_a_changed_book_is_seen(
     doors: Doors,
 ) -> None:
-    await doors.capture(5)
+    await doors.books.capture(5)
     batch = await doors.seal((await doors.build()).batch.id)
     place = {"batch_id": batch.id, "group_number": 1}
     lines = (await doors.exports.ListExportLines(api.ListExportLinesRequest(**place))).lines
@@ -383,7 +376,7 @@ async def test_a_line_of_the_erp_leads_back_to_journals_and_a_changed_book_is_se
     assert refused(error)[0] == "NOT_FOUND"
 
 
-async def test_the_books_go_into_the_erp_by_themselves(books: Books, tmp_path: Path) -> None:
+async def test_the_books_go_into_the_erp_by_themselves(opened: Opened, tmp_path: Path) -> None:
     erp = ErpProcess(tmp_path / "erp", free_port(), "key:secret")
     erp.start()
     target = {
@@ -391,8 +384,8 @@ async def test_the_books_go_into_the_erp_by_themselves(books: Books, tmp_path: P
         "export_erp_key_file": str(erp.key_file),
     }  # fmt: skip
     try:
-        async with opened(books, **target) as doors:
-            await doors.capture(4)
+        async with opened(**target) as doors:
+            await doors.books.capture(4)
 
             async def acked() -> int:
                 listed = api.ListExportBatchesRequest(state=Batch.STATE_RECONCILED)
@@ -411,7 +404,7 @@ async def test_the_books_go_into_the_erp_by_themselves(books: Books, tmp_path: P
 
 async def test_batches_are_listed_newest_first_in_pages(doors: Doors) -> None:
     for n in range(3):
-        await doors.capture(1, first=n + 1)
+        await doors.books.capture(1, first=n + 1)
         await doors.seal((await doors.build()).batch.id)
     listed = await doors.exports.ListExportBatches(api.ListExportBatchesRequest(page_size=2))
     assert [batch.number for batch in listed.batches] == [3, 2]
