@@ -49,8 +49,8 @@ class TrueUpReserve:
     async def carry_out(
         self, store: EstimateStore, transaction: PostingTransaction, now: datetime
     ) -> TrueUp:
-        """Raises NotFound without figures in force, EstimateInvalid, PeriodShut for a day its period
-        does not take, and what else posting raises."""
+        """Raises NotFound without figures in force, EstimateInvalid, PeriodShut for a day that
+        its period does not take, and what else posting raises."""
         # Two runs at once would both post the same difference.
         await store.lock(self.key)
         estimate = await store.in_force(self.key)
