@@ -123,3 +123,13 @@ def test_a_wrong_key_is_refused_and_a_submitted_entry_is_immutable(erp: ErpProce
     assert send(erp, "PUT", f"{ENTRIES}/{name}", {"docstatus": 2}).is_success
     assert erp.ask("trial-balance")["accounts"] == []
     assert send(erp, "GET", f"{ENTRIES}/ACC-JV-0000099").status_code == 404
+
+
+def test_new_books_are_empty_and_without_faults(erp: ErpProcess) -> None:
+    posted(erp)
+    erp.tell("accounts", account="Sales", frozen=True)
+    erp.tell("faults", fault="maintenance", times=5)
+    erp.stop()
+    erp.wipe()
+    assert erp.ask("entries") == {"by_docstatus": {}, "twice": []}
+    assert send(erp, "POST", ENTRIES, entry()).is_success

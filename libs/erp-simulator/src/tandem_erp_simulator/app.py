@@ -46,7 +46,8 @@ class Erp:
             Route("/admin/accounts", self._checked(self._freeze), methods=["POST"]),
             Route("/admin/unique", self._checked(self._set_unique), methods=["POST"]),
             Route("/admin/trial-balance", self._checked(self._trial_balance)),
-            Route("/admin/entries", self._checked(self._entries)),
+            Route("/admin/entries", self._checked(self._entries), methods=["GET"]),
+            Route("/admin/entries", self._checked(self._wipe), methods=["DELETE"]),
         ]
         return Starlette(routes=routes)
 
@@ -139,6 +140,11 @@ class Erp:
 
     async def _trial_balance(self, request: Request) -> Response:
         return JSONResponse({"accounts": self._books.trial_balance()})
+
+    async def _wipe(self, request: Request) -> Response:
+        self._books.wipe()
+        self.faults.clear()
+        return JSONResponse({})
 
     async def _entries(self, request: Request) -> Response:
         return JSONResponse(self._books.entries())

@@ -92,6 +92,12 @@ class Books:
         else:
             self._db.execute("DELETE FROM frozen_account WHERE account = ?", (account,))
 
+    def wipe(self) -> None:
+        """New books: no entry, no frozen account, names not unique."""
+        self._db.execute("DELETE FROM entry")
+        self._db.execute("DELETE FROM frozen_account")
+        self.unique = False
+
     def trial_balance(self) -> list[dict[str, str]]:
         """Debits and credits by account and currency, in the currency and in the company's."""
         sums: dict[tuple[str, str], list[Decimal]] = {}

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -19,7 +18,6 @@ from tandem_finance_posting.domain.export_batch import RetryPolicy
 from tandem_finance_posting.domain.export_batch_lines import LedgerKey
 from tandem_finance_posting.entrypoints.export_loop import ExportLimits, ExportLoop
 from tandem_platform.unit_of_work import UnitOfWorkFactory
-from tandem_testing.child_process import free_port
 
 TENANT = "test-tenant"
 LEDGER = LedgerKey(TENANT, "US01", "MAIN")
@@ -159,14 +157,12 @@ def minor(amount: str) -> int:
 
 @asynccontextmanager
 async def export_under_test(
-    units: UnitOfWorkFactory, folder: Path
+    units: UnitOfWorkFactory, erp: ErpProcess
 ) -> AsyncIterator[ExportUnderTest]:
-    """An ERP that is up, and nothing posted yet."""
-    erp = ErpProcess(folder / "erp", free_port(), TOKEN)
-    erp.start()
+    """An ERP that is up with new books, and nothing posted yet."""
+    erp.wipe()
     gateway = ErpNextGateway(erp.url, TOKEN, TIMEOUT_S)
     try:
         yield ExportUnderTest(units, erp, gateway)
     finally:
         await gateway.close()
-        erp.stop()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from tandem_erp_simulator.process import ErpProcess
 from tandem_finance_posting.adapters.postgres.account_map_rows import PostgresAccountMaps
 from tandem_finance_posting.adapters.postgres.export_rows import PostgresExportStore
 from tandem_finance_posting.adapters.rules.account_map_file import default_account_map
@@ -27,19 +27,27 @@ from tandem_finance_posting.domain.export_batch_lines import LedgerKey
 from tandem_platform.database import Database
 from tandem_platform.event_journal import EventJournal
 from tandem_platform.unit_of_work import UnitOfWorkFactory
+from tandem_testing.child_process import free_port
 
-from .export_under_test import TENANT, ExportUnderTest, export_under_test
+from .export_under_test import TENANT, TOKEN, ExportUnderTest, export_under_test
 
 REVENUE, COGS, PAYABLE = "4000 - Product Sales", "5000 - Cost of Goods Sold", "2100"
 
 
+@pytest.fixture(scope="module")
+def erp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpProcess]:
+    erp = ErpProcess(tmp_path_factory.mktemp("erp"), free_port(), TOKEN)
+    yield erp
+    erp.stop()
+
+
 @pytest.fixture
 async def export(
-    migrated_database: Callable[[str], str], tmp_path: Path
+    migrated_database: Callable[[str], str], erp: ErpProcess
 ) -> AsyncIterator[ExportUnderTest]:
     database = Database(migrated_database("tandem_finance_posting"), pool_size=16)
     units = UnitOfWorkFactory(database, EventJournal("finance", 4))
-    async with export_under_test(units, tmp_path) as export:
+    async with export_under_test(units, erp) as export:
         yield export
     await database.close()
 
