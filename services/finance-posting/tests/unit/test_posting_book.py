@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 
@@ -147,7 +148,7 @@ def test_a_return_reverses_goods_by_disposition_at_the_cost_they_left_with(
     disposition: str, expected: dict[str, int]
 ) -> None:
     book = new_book()
-    post_all(book, [receipt(), shipment()])
+    post_all(book, [receipt(), capture(), shipment()])
     # The pool's average moves on; the return must not care.
     dearer = receipt(3, 99_999, "r2")
     post_all(book, [dearer])
@@ -176,5 +177,28 @@ def pool_of(book: PostingBook) -> CostPool:
 
 def test_inventory_in_the_books_is_the_value_of_the_pools() -> None:
     book = new_book()
-    journals = post_all(book, [receipt(7, 1_000), shipment(2), refund(1)])
+    journals = post_all(book, [receipt(7, 1_000), capture(), shipment(2), refund(1)])
     assert balances(journals)["INVENTORY"] == pool_of(book).value
+
+
+def test_refunds_never_exceed_what_was_paid_and_wait_for_it() -> None:
+    """I11: also when each of two refunds would be covered alone; a reversed one frees its share."""
+    book = new_book()
+    post_all(book, [receipt(), shipment()])
+    waiting = book.post(refund(disposition="KEEP"))
+    assert isinstance(waiting, Hold)
+    assert waiting.gate == PREDECESSOR_MISSING
+    assert "5400 above what was paid" in waiting.detail
+    post_all(book, [capture(10_000), refund(disposition="KEEP")])
+    second = replace(refund(disposition="KEEP"), id="f2")
+    assert isinstance(book.post(second), Hold)
+    voids = {"voids": refund(disposition="KEEP").key}
+    post_all(book, [event("refund.withdrawn", "w1", voids), second])
+
+
+def test_a_refund_over_the_counter_is_covered_by_its_tenders() -> None:
+    book = new_book()
+    line = {"line_ref": "1", "sku": "A", "quantity": 1, "list": 5_400}
+    sale = event("pos.sale", "p1", {"cash": 5_400, "lines": [line]})
+    post_all(book, [receipt(), sale, refund()])
+    assert isinstance(book.post(replace(refund(disposition="KEEP"), id="f2")), Hold)

@@ -22,13 +22,13 @@ from tandem_finance_posting.domain.finance_event import (
 )
 from tandem_finance_posting.domain.functional_amounts import ForeignLedger
 from tandem_finance_posting.domain.journal import (
-    BOOK,
     Journal,
     JournalLine,
     journal_id,
     rule_lines,
 )
 from tandem_finance_posting.domain.open_items import OpenItems
+from tandem_finance_posting.domain.order_movement import DEPOSIT, RECEIVABLE, order_movement
 from tandem_finance_posting.domain.posting_rule import PostingRule
 from tandem_finance_posting.domain.posting_state import OrderKey, PostingState
 from tandem_finance_posting.domain.reversal import (
@@ -42,7 +42,8 @@ from tandem_finance_posting.domain.reversal import (
 )
 from tandem_finance_posting.domain.rule_set import RuleSet
 
-RECEIVABLE, DEPOSIT = "AR_ORDER", "CUSTOMER_DEPOSIT"
+REFUND_LIMIT = "refund_limit"
+"""Policy: refunds of an order up to what was paid for it, or without limit."""
 DEPOSIT_APPLIED = "deposit.applied"
 
 
@@ -312,13 +313,15 @@ class Posting:
     # What follows for the order.
 
     def _apply_deposit(self) -> Hold | None:
-        mine = [x for x in self.journals if x.book == BOOK]
-        receivable = sum(journal.balance(RECEIVABLE) for journal in mine)
-        deposit = -sum(journal.balance(DEPOSIT) for journal in mine)
-        if not self.event.order_id or not (receivable or deposit):
+        moved = order_movement(self.journals)
+        if not self.event.order_id or not any(moved):
             return None
         key = (self.event.tenant, self.event.order_id)
-        items = self._of_order(key).changed(receivable, deposit)
+        items = self._of_order(key).changed(moved)
+        over = items.refunded - items.paid
+        if moved.refunded > 0 and over > 0 and self.facts.get(REFUND_LIMIT) == "paid":
+            detail = f"refunds of order {self.event.order_id} are {over} above what was paid"
+            return Hold(PREDECESSOR_MISSING, detail)
         if items.applicable:
             amount, items = items.applicable, items.with_application()
             self.state.open_items[key] = items

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 NO_DATE = date.max
+
+
+class OrderMovement(NamedTuple):
+    """What journals move of an order, in minor units of its currency."""
+
+    receivable: int = 0
+    deposit: int = 0
+    paid: int = 0
+    refunded: int = 0
 
 
 @dataclass(frozen=True)
@@ -26,17 +36,23 @@ class OpenItems:
     """Day of the order's first entry in foreign currency."""
     rate_nano: int = 0
     """Rate of that day: a refund takes back what was booked at it."""
+    paid: int = 0
+    """What the customer gave: deposits, and tenders over the counter."""
+    refunded: int = 0
+    """What became due to the customer: never more than was paid (I11)."""
 
-    def changed(self, receivable: int, deposit: int) -> OpenItems:
-        """After journals moved the two roles by these amounts."""
+    def changed(self, moved: OrderMovement) -> OpenItems:
+        """After journals moved the order's sums."""
         return OpenItems(
-            self.receivable + receivable,
-            self.deposit + deposit,
+            self.receivable + moved.receivable,
+            self.deposit + moved.deposit,
             self.applied,
             self.applications,
             self.currency_code,
             self.rate_date,
             self.rate_nano,
+            self.paid + moved.paid,
+            self.refunded + moved.refunded,
         )
 
     @property

@@ -57,7 +57,8 @@ async def open_book(
     ledgers = _ledgers(events, catalogues) | await prior_rows.ledgers(connection, keys)
     calendars = await period_rows.load_calendars(connection, ledgers)
     orders = {(event.tenant, event.order_id) for event in events if event.order_id}
-    orders |= await prior_rows.orders(connection, keys) | _cost_needs(events, catalogues).orders
+    moved = _cost_needs(events, catalogues)
+    orders |= await prior_rows.orders(connection, keys) | moved.orders
     items = await order_rows.load(connection, orders)
     prior = await prior_rows.load(connection, keys)
     everyone = [*events, *(found.event for found in prior.values())]
@@ -65,7 +66,7 @@ async def open_book(
     policies = {tenant: known.in_force(today).policies for tenant, known in catalogues.items()}
     ledger = await cost_rows.load(
         connection,
-        _cost_needs(everyone, catalogues),
+        moved | _cost_needs([found.event for found in prior.values()], catalogues),
         CostPolicy(policies),
         EntityCurrency(catalogues, rates),
     )

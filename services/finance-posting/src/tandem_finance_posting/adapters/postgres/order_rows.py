@@ -21,7 +21,8 @@ _EXIST = text("""
 """)
 _LOAD = text("""
     SELECT tenant, order_id, receivable_minor, deposit_minor, applied_minor, applications,
-           currency_code, rate_date, rate_nano
+           currency_code, rate_date, rate_nano,
+           paid_minor, refunded_minor
     FROM order_open_items WHERE (tenant, order_id) IN (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:orders AS text[])))
     ORDER BY tenant, order_id FOR UPDATE
@@ -29,10 +30,12 @@ _LOAD = text("""
 _SAVE = text("""
     UPDATE order_open_items SET receivable_minor = o.receivable, deposit_minor = o.deposit,
            applied_minor = o.applied, applications = o.applications, currency_code = o.currency,
-           rate_date = o.rate_date, rate_nano = o.rate_nano
+           rate_date = o.rate_date, rate_nano = o.rate_nano, paid_minor = o.paid,
+           refunded_minor = o.refunded
     FROM json_to_recordset(CAST(:rows AS json))
          AS o (tenant text, order_id text, receivable bigint, deposit bigint, applied bigint,
-               applications integer, currency text, rate_date date, rate_nano bigint)
+               applications integer, currency text, rate_date date, rate_nano bigint,
+               paid bigint, refunded bigint)
     WHERE order_open_items.tenant = o.tenant AND order_open_items.order_id = o.order_id
 """)
 
@@ -53,9 +56,9 @@ async def load(
 def _items(
     receivable: int, deposit: int, applied: int, number: int, *rate: str | date | int | None
 ) -> OpenItems:
-    currency, day, nano = rate
+    currency, day, *sums = rate
     return OpenItems(
-        receivable, deposit, applied, number, str(currency), day or NO_DATE, nano or 0  # type: ignore[arg-type]  # columns of the row
+        receivable, deposit, applied, number, str(currency), day or NO_DATE, *sums  # type: ignore[arg-type]  # columns of the row
     )  # fmt: skip
 
 
@@ -76,6 +79,8 @@ async def save(
             "currency": found.currency_code,
             "rate_date": None if found.rate_date == NO_DATE else found.rate_date.isoformat(),
             "rate_nano": found.rate_nano,
+            "paid": found.paid,
+            "refunded": found.refunded,
         }
         for key, found in items.items()
         if before.get(key) != found

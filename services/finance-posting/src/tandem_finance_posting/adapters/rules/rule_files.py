@@ -129,6 +129,9 @@ def _event_type(name: str, entry: EventEntry) -> EventType:
     stamped = parse_facts(entry.stamped, name)
     if set(facts) & set(stamped):
         raise PostingRuleInvalid(name, "a stamped fact is declared as one from outside, too")
+    stamps = [move.stamped_as for move in entry.cost if move.stamped_as]
+    if len(set(stamps)) != len(stamps):
+        raise PostingRuleInvalid(name, "two cost moves stamp the same list")
     for move in entry.cost:
         if move.each not in facts or facts[move.each].kind != "list":
             raise PostingRuleInvalid(name, f"cost move {move.move}: {move.each} is not a list")

@@ -70,7 +70,9 @@ def _orders() -> None:
         ALTER TABLE order_open_items
             ADD COLUMN applied_minor bigint NOT NULL DEFAULT 0,
             ADD COLUMN currency_code text NOT NULL DEFAULT '',
-            ADD COLUMN rate_date date, ADD COLUMN rate_nano bigint NOT NULL DEFAULT 0
+            ADD COLUMN rate_date date, ADD COLUMN rate_nano bigint NOT NULL DEFAULT 0,
+            ADD COLUMN paid_minor bigint NOT NULL DEFAULT 0,
+            ADD COLUMN refunded_minor bigint NOT NULL DEFAULT 0
     """)
     op.execute("""
         UPDATE order_open_items o SET applied_minor = a.amount,
@@ -81,6 +83,20 @@ def _orders() -> None:
               WHERE j.event_type = 'deposit.applied' AND l.role = 'AR_ORDER'
               GROUP BY j.tenant, j.order_id) a
         WHERE o.tenant = a.tenant AND o.order_id = a.order_id
+    """)
+    # What was paid and what became due again, for the limit of refunds.
+    op.execute("""
+        UPDATE order_open_items o SET paid_minor = p.paid, refunded_minor = p.refunded
+        FROM (SELECT j.tenant, j.order_id,
+                     coalesce(sum(l.amount_minor) FILTER (WHERE
+                         (l.role = 'CUSTOMER_DEPOSIT' AND l.side = 'CREDIT')
+                         OR (j.rule_id = 'P08' AND l.side = 'DEBIT' AND l.role IN
+                             ('TILL', 'PSP_CLEARING', 'GIFT_CARD_LIAB'))), 0) AS paid,
+                     coalesce(sum(l.amount_minor) FILTER (WHERE
+                         l.role = 'REFUND_PAYABLE' AND l.side = 'CREDIT'), 0) AS refunded
+              FROM journal j JOIN journal_line l ON l.tenant = j.tenant AND l.journal_id = j.id
+              WHERE j.order_id <> '' GROUP BY j.tenant, j.order_id) p
+        WHERE o.tenant = p.tenant AND o.order_id = p.order_id
     """)
 
 
