@@ -88,7 +88,7 @@ def sold(order_id: str) -> order.SaleCompleted:
 
 WHOLE_DAY = {
     "po.received": 1,
-    "payment.captured": 1,
+    "payment.captured": 2,
     "shipment.confirmed": 1,
     "deposit.applied": 1,
     "refund.approved": 1,

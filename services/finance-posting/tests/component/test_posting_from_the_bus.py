@@ -26,7 +26,7 @@ async def tell_a_day(books: Books) -> None:
     await books.become({"po.received": 1})
     await books.orders.tell("o1", captured("o1"), shipped("o1"), returned("o1"), refunded("o1"))
     await books.orders.tell("s1", sold("s1"))
-    await books.orders.tell("o2", cancelled("o2"))
+    await books.orders.tell("o2", captured("o2", 1_000), cancelled("o2"))
 
 
 async def test_a_day_is_posted_and_its_clearing_roles_are_empty(open_books: Books) -> None:

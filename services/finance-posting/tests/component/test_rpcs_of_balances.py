@@ -12,7 +12,7 @@ from tandem_core.ids import Uuid7Factory
 from tandem_testing.eventually import eventually
 
 from .books_under_test import Books
-from .shop_events import WHOLE_DAY, refunded, returned, shipped
+from .shop_events import WHOLE_DAY, captured, refunded, returned, shipped
 from .test_posting_from_the_bus import tell_a_day
 from .test_rpcs_of_the_books import draft, refusal, submit
 
@@ -142,7 +142,7 @@ async def test_refunds_that_are_approved_and_not_in_the_books_or_not_paid_are_li
     books = open_books
     await tell_a_day(books)
     await books.become(WHOLE_DAY)
-    await books.orders.tell("o4", shipped("o4"), returned("o4"))
+    await books.orders.tell("o4", captured("o4"), shipped("o4"), returned("o4"))
     await books.orders.tell("held", returned("held"))
     await books.orders.tell("o3", refunded("o3"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import grpc
@@ -79,7 +80,7 @@ async def test_journals_are_listed_newest_first_in_pages_each_once(open_books: B
     await tell_a_day(open_books)
     await open_books.become(WHOLE_DAY)
     found = await all_journals(open_books)
-    assert sorted(j.event_type for j in found) == sorted(WHOLE_DAY)
+    assert Counter(j.event_type for j in found) == WHOLE_DAY
     times = [j.record_time.ToNanoseconds() for j in found]
     assert times == sorted(times, reverse=True)
     of_order = await all_journals(open_books, order_id="o1")
@@ -176,8 +177,12 @@ async def test_simulation_shows_line_by_line_what_posting_writes_and_writes_noth
     books = open_books
     made = 0
     for event_type, given in sorted(MONEY.items()):
-        facts = whole(event_type, given)
-        event = draft(event_type, facts, order_id=f"order of {event_type}")
+        order = f"order of {event_type}"
+        if event_type in ("order.cancelled", "appeasement.approved"):
+            # Nobody is given back more than was paid.
+            paid = draft("payment.captured", {"amount": 10_000}, f"for {order}", order_id=order)
+            made += len((await books.posting.SubmitFinanceEvent(submit(paid))).journals)
+        event = draft(event_type, whole(event_type, given), order_id=order)
         before = await sizes(books)
         shown = await books.posting.SimulatePosting(posting.SimulatePostingRequest(event=event))
         assert await sizes(books) == before
