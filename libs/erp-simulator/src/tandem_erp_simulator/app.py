@@ -14,10 +14,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tandem_connector_sdk.simulators.lost_reply import LostReply
+from tandem_connector_sdk.simulators.planned_faults import (
+    SECONDS_MAX,
+    TIMES_MAX,
+    Faults,
+    Planned,
+)
 
 from tandem_erp_simulator.books import Books, Duplicate, Invalid
-from tandem_erp_simulator.faults import SECONDS_MAX, TIMES_MAX, Fault, Faults, Planned
-from tandem_erp_simulator.lost_reply import LostReply
+from tandem_erp_simulator.faults import Fault
 
 RETRY_AFTER_SECONDS = "1"
 ENTRY = "/api/resource/Journal Entry"
@@ -30,7 +36,7 @@ class Erp:
     def __init__(self, books: Books, token: str) -> None:
         self._books = books
         self._token = f"token {token}" if token else ""
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
 
     def app(self) -> Starlette:
         """The ASGI application."""

@@ -11,18 +11,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tandem_connector_sdk.errors import DocumentFieldInvalid
 from tandem_connector_sdk.json_fields import JsonFields, read_json_object
-from tandem_core.currencies import currency_exponent
-from tandem_core.errors import DomainError
-
-from tandem_connector_payment_simulator.server.faults import (
+from tandem_connector_sdk.simulators.lost_reply import LostReply
+from tandem_connector_sdk.simulators.planned_faults import (
     SECONDS_MAX,
     TIMES_MAX,
-    Fault,
     Faults,
     Planned,
 )
+from tandem_core.currencies import currency_exponent
+from tandem_core.errors import DomainError
+
+from tandem_connector_payment_simulator.server.faults import Fault
 from tandem_connector_payment_simulator.server.ledger import Asked, Ledger, ReferenceReused
-from tandem_connector_payment_simulator.server.lost_reply import LostReply
 
 RETRY_AFTER_SECONDS = "1"
 Handler = Callable[[Request], Awaitable[Response]]
@@ -34,7 +34,7 @@ class Provider:
     def __init__(self, ledger: Ledger, key: bytes) -> None:
         self._ledger = ledger
         self._key = key
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
 
     def app(self) -> Starlette:
         """The ASGI application."""

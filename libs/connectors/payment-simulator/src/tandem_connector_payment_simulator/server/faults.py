@@ -1,10 +1,6 @@
 """Faults the provider commits on demand, each a stated number of times."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-
-TIMES_MAX = 10_000
-SECONDS_MAX = 60
 
 
 class Fault(StrEnum):
@@ -20,44 +16,3 @@ class Fault(StrEnum):
     """The answer waits `seconds`."""
     DECLINE = "decline"
     """The operation is refused as a bank would."""
-
-
-@dataclass(slots=True)
-class Planned:
-    """A fault for an action (`*` is any) and how often it will still happen."""
-
-    fault: Fault
-    action: str
-    times: int
-    seconds: float
-
-
-class Faults:
-    """Planned faults; each use counts down."""
-
-    def __init__(self) -> None:
-        self._planned: list[Planned] = []
-
-    def plan(self, planned: Planned) -> None:
-        """Adds a fault."""
-        self._planned.append(planned)
-
-    def clear(self) -> None:
-        """Forgets all that were planned."""
-        self._planned.clear()
-
-    def take(self, fault: Fault, action: str) -> Planned | None:
-        """The fault if it is planned for this action now, counted down."""
-        for planned in self._planned:
-            if planned.fault is fault and planned.action in (action, "*") and planned.times > 0:
-                planned.times -= 1
-                return planned
-        return None
-
-    def shown(self) -> list[dict[str, object]]:
-        """What is still to come."""
-        return [
-            {"fault": p.fault, "action": p.action, "times": p.times, "seconds": p.seconds}
-            for p in self._planned
-            if p.times > 0
-        ]
