@@ -114,6 +114,20 @@ async def test_every_line_of_a_day_and_of_every_money_rule_is_explained_and_agre
             assert None not in values.values(), "a value the reader cannot check is no explanation"
 
 
+async def test_one_line_is_explained_by_its_number(open_books: Books) -> None:
+    event = draft("payment.captured", {"amount": 5})
+    journal_id = (await open_books.posting.SubmitFinanceEvent(submit(event))).journals[0].id
+    told = await open_books.ledger.ExplainLine(
+        ledger.ExplainLineRequest(journal_id=journal_id, number=2)
+    )
+    assert (told.rule_id, told.line.role, told.line.expression) == (
+        "P03", "CUSTOMER_DEPOSIT", "amount",
+    )  # fmt: skip
+    assert told.line.agrees
+    missing = ledger.ExplainLineRequest(journal_id=journal_id, number=3)
+    assert (await refusal(open_books.ledger.ExplainLine(missing)))[1] == "NOT_FOUND"
+
+
 async def test_an_altered_line_does_not_agree_with_its_rule(open_books: Books) -> None:
     answer = await open_books.posting.SubmitFinanceEvent(
         submit(draft("payment.captured", {"amount": 5}))

@@ -91,6 +91,19 @@ class LedgerService(
         row = await self._found(request.journal_id)
         return await self._explanations.of(current_caller().tenant, row)
 
+    async def ExplainLine(
+        self, request: api.ExplainLineRequest, context: Any
+    ) -> api.ExplainLineResponse:
+        """One line of what ExplainJournal tells."""
+        row = await self._found(request.journal_id)
+        told = await self._explanations.of(current_caller().tenant, row)
+        for line in told.lines:
+            if line.number == request.number:
+                return api.ExplainLineResponse(
+                    rule_set=told.rule_set, rule_id=told.rule_id, line=line
+                )
+        raise NotFound("journal line", f"{request.journal_id}/{request.number}")
+
     async def ListFinanceEvents(
         self, request: api.ListFinanceEventsRequest, context: Any
     ) -> api.ListFinanceEventsResponse:
