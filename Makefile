@@ -76,19 +76,20 @@ day: install ## Play another trading day on the running suite
 clean-data: install ## Remove the data of `make run`
 	@$(BIN)/tandem clean --data $(DATA)
 
-# Two halves side by side, for most tests wait for processes: services here, the rest beside them.
+# Three parts side by side, for most tests wait for processes: services here, the rest beside them.
 .PHONY: test
 test: install ## All tests, on embedded Postgres and NATS (ARGS="path -k name" for some)
 ifdef ARGS
 	@$(BIN)/pytest $(ARGS)
 else
 	@mkdir -p build/test
-	@$(BIN)/pytest libs deploy tests > build/test/borders.log 2>&1 & beside=$$!; \
-	 trap 'kill $$beside 2>/dev/null || true' EXIT; \
-	 here=0; $(BIN)/pytest services || here=$$?; \
-	 there=0; wait $$beside || there=$$?; \
-	 cat build/test/borders.log; \
-	 exit $$((here > there ? here : there))
+	@$(BIN)/pytest libs deploy tests > build/test/borders.log 2>&1 & borders=$$!; \
+	 $(BIN)/pytest services/finance-posting > build/test/finance.log 2>&1 & finance=$$!; \
+	 trap 'kill $$borders $$finance 2>/dev/null || true' EXIT; \
+	 failed=0; $(BIN)/pytest services --ignore services/finance-posting || failed=$$?; \
+	 for part in $$finance $$borders; do wait $$part || failed=$$?; done; \
+	 cat build/test/finance.log build/test/borders.log; \
+	 exit $$failed
 endif
 
 .PHONY: check
