@@ -197,3 +197,10 @@ async def test_leaving_without_commit_posts_nothing(units: UnitOfWorkFactory) ->
         await post_finance_events(PostgresPostingTransaction(uow, RULES), [capture("o1")], NOW)
     assert await rows(units, "SELECT count(*) FROM journal") == [(0,)]
     assert await rows(units, "SELECT count(*) FROM finance_event") == [(0,)]
+
+
+async def test_an_event_of_goods_is_worth_their_cost_once(units: UnitOfWorkFactory) -> None:
+    """They stand in its facts twice: as they were told, and as the sub-ledger stamped them."""
+    await post(units, [receipt(cost=1_000)])
+    found = await rows(units, "SELECT value_minor FROM finance_event")
+    assert found == [(1_000,)]

@@ -147,7 +147,8 @@ SEQUENCES = (
 
 COMPLETENESS = (
     # What an event is worth, the same for posted and held ones: its amount, or what its lines add
-    # up to, or what its goods cost. Kept with the event: a month of them is summed in one read.
+    # up to, or what its goods cost: once, although they stand in the facts as told and as stamped.
+    # Kept with the event: a month of them is summed in one read.
     """
     CREATE FUNCTION finance_event_value(facts jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -166,8 +167,11 @@ COMPLETENESS = (
                     WHERE k IN ('list', 'net', 'ship', 'tax', 'ship_tax', 'amount', 'discount',
                                 'funded', 'fee')
                 ), 0),
-                (SELECT sum(CAST(v AS numeric))
-                 FROM jsonb_path_query(facts, '$.*.cost ? (@.type() == "number")') AS v),
+                (SELECT max(total) FROM (
+                    SELECT sum(CAST(item -> 'cost' AS numeric)) AS total
+                    FROM jsonb_each(facts) AS e (name, records),
+                         jsonb_path_query(records, '$[*] ? (@.cost.type() == "number")') AS item
+                    GROUP BY name) AS of_lists),
                 0)
             END
     $$
