@@ -16,7 +16,7 @@ from tandem_finance_posting.application.ports import EventOutcome
 from tandem_finance_posting.domain.finance_event import FinanceEvent
 from tandem_finance_posting.domain.reversal import HELD, SUPERSEDED
 
-_EVENTS = text("""
+_INSERT = """
     INSERT INTO finance_event (tenant, event_key, event_type, state, legal_entity, original_date,
         order_id, currency_code, fingerprint, facts, document, skus, hold_gate, hold_detail,
         source_system, event_id, revision, rule_set, accepted_at, posted_at)
@@ -34,10 +34,14 @@ _EVENTS = text("""
         currency_code, fingerprint, facts, document, skus, hold_gate, hold_detail, source_system,
         event_id, revision, rule_set, place)
     ORDER BY place
+"""
+_EVENTS = text(f"""
+    {_INSERT}
     ON CONFLICT (tenant, event_key) DO UPDATE SET state = excluded.state, facts = excluded.facts,
         hold_gate = excluded.hold_gate, hold_detail = excluded.hold_detail,
         rule_set = excluded.rule_set, posted_at = excluded.posted_at
 """)
+_MISSING = text(f"{_INSERT} ON CONFLICT DO NOTHING")
 _CHANGED = text("""
     UPDATE finance_event e SET state = c.state, hold_gate = '', hold_detail = ''
     FROM json_to_recordset(CAST(:rows AS json)) AS c (tenant text, event_key text, state text)
@@ -76,8 +80,7 @@ async def _insert_missing(
     connection: AsyncConnection, events: Sequence[FinanceEvent], now: datetime
 ) -> None:
     rows = [_event_row(EventOutcome(event, {}, state=SUPERSEDED)) for event in events]
-    sql = _EVENTS.text.partition("ON CONFLICT")[0] + "ON CONFLICT DO NOTHING"
-    await connection.execute(text(sql), {"now": now, "events": json.dumps(rows)})
+    await connection.execute(_MISSING, {"now": now, "events": json.dumps(rows)})
 
 
 def _event_row(outcome: EventOutcome) -> dict[str, Any]:
@@ -95,6 +98,7 @@ def _event_row(outcome: EventOutcome) -> dict[str, Any]:
         "facts": outcome.facts,
         # Only a held event is ever read back as it came.
         "document": to_document(event) if hold else {},
+        # What an event holds up is kept by the sub-ledger; the column is of the first version.
         "skus": [],
         "hold_gate": hold.gate if hold else "",
         "hold_detail": hold.detail if hold else "",
