@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .books_under_test import Books, books_under_test
+from .people import CHECKER, MAKER, Person, person
 
 
 @pytest.fixture
@@ -24,3 +25,17 @@ async def open_books(books: Books) -> AsyncIterator[Books]:
     """The service running in this process."""
     async with books.running():
         yield books
+
+
+@pytest.fixture
+async def maker(open_books: Books) -> AsyncIterator[Person]:
+    """Who proposes."""
+    async with person(open_books, MAKER) as found:
+        yield found
+
+
+@pytest.fixture
+async def checker(open_books: Books) -> AsyncIterator[Person]:
+    """Who approves."""
+    async with person(open_books, CHECKER) as found:
+        yield found

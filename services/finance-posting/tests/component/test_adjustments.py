@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -14,24 +13,12 @@ from tandem.finance.v1.journal_pb2 import FinanceEvent
 from tandem.finance.v1.period_service_pb2_grpc import PeriodServiceStub
 
 from .books_under_test import Books
-from .people import CHECKER, IDS, MAKER, Person, asked, manual, person, propose
+from .people import CHECKER, IDS, MAKER, Person, asked, manual, propose
 from .test_rpcs_of_the_books import draft, refusal, submit
 
 LINE = {"line_ref": "1", "sku": "A", "quantity": 2, "list": 10_000}
 SHIPMENT = {"lines": [LINE], "taxes": [{"amount": 800}]}
 RECEIPT = {"receipts": [{"sku": "A", "quantity": 10, "cost": 5_000}]}
-
-
-@pytest.fixture
-async def maker(open_books: Books) -> AsyncIterator[Person]:
-    async with person(open_books, MAKER) as found:
-        yield found
-
-
-@pytest.fixture
-async def checker(open_books: Books) -> AsyncIterator[Person]:
-    async with person(open_books, CHECKER) as found:
-        yield found
 
 
 async def post(books: Books, event_type: str, facts: Any, event_id: str, **rest: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -14,23 +13,11 @@ from tandem.finance.v1 import rule_service_pb2 as rules
 from tandem_finance_posting.adapters.rules.rule_files import default_document
 
 from .books_under_test import Books
-from .people import CHECKER, IDS, MAKER, Person, asked, person, seal
+from .people import IDS, Person, asked, seal
 from .test_adjustments import post
 from .test_rpcs_of_the_books import refusal
 
 MARCH, APRIL = "2026-03-02", "2026-04-15"
-
-
-@pytest.fixture
-async def maker(open_books: Books) -> AsyncIterator[Person]:
-    async with person(open_books, MAKER) as found:
-        yield found
-
-
-@pytest.fixture
-async def checker(open_books: Books) -> AsyncIterator[Person]:
-    async with person(open_books, CHECKER) as found:
-        yield found
 
 
 @pytest.fixture

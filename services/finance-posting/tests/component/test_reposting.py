@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from tandem.finance.v1 import adjustment_pb2 as wire
 from tandem.finance.v1 import adjustment_service_pb2 as api
 from tandem_finance_posting.application import propose_repost
 
 from .books_under_test import Books
-from .people import CHECKER, IDS, MAKER, Person, asked, person
+from .people import IDS, Person, asked
 from .test_adjustments import RECEIPT, SHIPMENT, post
 from .test_rpcs_of_the_books import refusal
 from .test_rule_sets import approval, compare, propose, source
 
 DAYS = {"from_date": "2026-03-01", "to_date": "2026-03-31"}
-
-
-@pytest.fixture
-async def maker(open_books: Books) -> AsyncIterator[Person]:
-    async with person(open_books, MAKER) as found:
-        yield found
-
-
-@pytest.fixture
-async def checker(open_books: Books) -> AsyncIterator[Person]:
-    async with person(open_books, CHECKER) as found:
-        yield found
 
 
 async def new_rules(maker: Person, checker: Person) -> None:
