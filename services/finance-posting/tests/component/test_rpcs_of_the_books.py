@@ -268,6 +268,7 @@ async def test_facts_no_book_can_hold_are_refused_by_submission_and_simulation(
         (draft("po.received", f'{{"receipts": {items}}}'), "FINANCE_FACT_INVALID")
         for items in NO_LISTS
     ]
+    cases.append((draft("payment.captured", {"amount": 5}, revision=101), "VALIDATION_FAILED"))
     for event, reason in cases:
         told = await refusal(open_books.posting.SubmitFinanceEvent(submit(event)))
         assert told[1] == reason, event.facts_json[:50]

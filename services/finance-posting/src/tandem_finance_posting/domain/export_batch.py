@@ -64,11 +64,6 @@ class GroupState(StrEnum):
         """True while an answer is still to come."""
         return self in _OPEN
 
-    @property
-    def asks_first(self) -> bool:
-        """True when the ERP may hold the document already."""
-        return self in (GroupState.SENDING, GroupState.UNKNOWN, GroupState.DELIVERED)
-
 
 _OPEN = frozenset(
     {

@@ -10,6 +10,7 @@ from tandem_finance_posting.domain.approval import Approval
 from tandem_finance_posting.domain.expression import Facts
 
 REVISION_MAX = 100
+"""Of one event; each looks for all before it."""
 
 
 @dataclass(frozen=True)

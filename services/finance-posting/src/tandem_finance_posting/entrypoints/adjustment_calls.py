@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from tandem.finance.v1.adjustment_pb2 import Adjustment as AdjustmentMessage
 from tandem_core.clock import Clock
 from tandem_core.ids import deterministic_id
 from tandem_platform.idempotency import IdempotentWrites
@@ -17,8 +18,17 @@ from tandem_platform.unit_of_work import UnitOfWork
 from tandem_finance_posting.adapters.postgres.adjustment_reads import AdjustmentReads
 from tandem_finance_posting.adapters.postgres.adjustment_rows import PostgresAdjustmentStore
 from tandem_finance_posting.adapters.postgres.rule_store import RuleStore
+from tandem_finance_posting.adapters.wire.adjustment_mapping import to_adjustment
+from tandem_finance_posting.application.reject_adjustment import reject_adjustment
 from tandem_finance_posting.application.rule_ports import Actor
 from tandem_finance_posting.domain.adjustment import Adjustment, AdjustmentKind
+
+
+class Rejecting(Protocol):
+    """A request that refuses."""
+
+    adjustment_id: str
+    reason: str
 
 
 class Proposing(Protocol):
@@ -58,3 +68,11 @@ class AdjustmentCalls:
         caller = current_caller()
         made = deterministic_id("adjustment", caller.tenant, caller.subject, request.request_id)
         return Adjustment(made, kind, document, caller.subject, self.clock.now(), request.reason)
+
+    async def rejected(
+        self, uow: UnitOfWork, kind: AdjustmentKind, request: Rejecting
+    ) -> AdjustmentMessage:
+        """A proposal of that kind, refused by the caller."""
+        which = (kind, request.adjustment_id)
+        done = await reject_adjustment(self.store(uow), which, request.reason, self.actor())
+        return to_adjustment(done)

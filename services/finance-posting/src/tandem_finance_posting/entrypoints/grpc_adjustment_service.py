@@ -32,7 +32,6 @@ from tandem_finance_posting.application.correct_event import correct_event
 from tandem_finance_posting.application.ports import EventOutcome
 from tandem_finance_posting.application.propose_manual_journal import propose_manual_journal
 from tandem_finance_posting.application.propose_repost import propose_repost
-from tandem_finance_posting.application.reject_adjustment import reject_adjustment
 from tandem_finance_posting.application.reverse_journal import reverse_journal
 from tandem_finance_posting.domain.adjustment import AdjustmentKind
 from tandem_finance_posting.entrypoints.adjustment_calls import AdjustmentCalls
@@ -110,11 +109,8 @@ class AdjustmentService(adjustment_service_pb2_grpc.AdjustmentServiceServicer):
         """Refuses a proposed journal."""
 
         async def effect(uow: UnitOfWork) -> api.RejectManualJournalResponse:
-            which = (AdjustmentKind.MANUAL_JOURNAL, request.adjustment_id)
-            done = await reject_adjustment(
-                self._calls.store(uow), which, request.reason, self._calls.actor()
-            )
-            return api.RejectManualJournalResponse(adjustment=to_adjustment(done))
+            done = await self._calls.rejected(uow, AdjustmentKind.MANUAL_JOURNAL, request)
+            return api.RejectManualJournalResponse(adjustment=done)
 
         return await self._calls.writes.run(request, effect)
 
@@ -173,11 +169,8 @@ class AdjustmentService(adjustment_service_pb2_grpc.AdjustmentServiceServicer):
         """Refuses a proposal."""
 
         async def effect(uow: UnitOfWork) -> api.RejectRepostResponse:
-            which = (AdjustmentKind.REPOST, request.adjustment_id)
-            done = await reject_adjustment(
-                self._calls.store(uow), which, request.reason, self._calls.actor()
-            )
-            return api.RejectRepostResponse(adjustment=to_adjustment(done))
+            done = await self._calls.rejected(uow, AdjustmentKind.REPOST, request)
+            return api.RejectRepostResponse(adjustment=done)
 
         return await self._calls.writes.run(request, effect)
 

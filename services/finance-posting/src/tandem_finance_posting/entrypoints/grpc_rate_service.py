@@ -21,7 +21,6 @@ from tandem_finance_posting.adapters.wire.draft_mapping import day
 from tandem_finance_posting.adapters.wire.row_mapping import journal_from_row
 from tandem_finance_posting.application.approve_rates import approve_rates
 from tandem_finance_posting.application.propose_rates import propose_rates
-from tandem_finance_posting.application.reject_adjustment import reject_adjustment
 from tandem_finance_posting.application.revalue_fx import revalue_fx
 from tandem_finance_posting.domain.adjustment import AdjustmentKind
 from tandem_finance_posting.entrypoints.adjustment_calls import AdjustmentCalls
@@ -68,11 +67,8 @@ class RateService(rate_service_pb2_grpc.RateServiceServicer):
         """Refuses proposed rates."""
 
         async def effect(uow: UnitOfWork) -> api.RejectRatesResponse:
-            which = (AdjustmentKind.RATES, request.adjustment_id)
-            done = await reject_adjustment(
-                self._calls.store(uow), which, request.reason, self._calls.actor()
-            )
-            return api.RejectRatesResponse(adjustment=to_adjustment(done))
+            done = await self._calls.rejected(uow, AdjustmentKind.RATES, request)
+            return api.RejectRatesResponse(adjustment=done)
 
         return await self._calls.writes.run(request, effect)
 

@@ -10,7 +10,7 @@ from tandem.finance.v1.posting_service_pb2 import FinanceEventDraft
 from tandem_core.errors import FieldViolation, ValidationFailed
 from tandem_platform import telemetry
 
-from tandem_finance_posting.domain.finance_event import FinanceEvent
+from tandem_finance_posting.domain.finance_event import REVISION_MAX, FinanceEvent
 
 _TEXTS = ("source_system", "event_id", "legal_entity", "order_id")
 
@@ -19,6 +19,10 @@ def from_draft(draft: FinanceEventDraft, tenant: str) -> FinanceEvent:
     """The event of a draft. Raises ValidationFailed naming the field."""
     for name in _TEXTS:
         _storable(f"event.{name}", getattr(draft, name))
+    if draft.revision > REVISION_MAX:
+        # Posting looks for every earlier revision: without a limit one draft would keep it busy.
+        violation = FieldViolation("event.revision", f"is above {REVISION_MAX}")
+        raise ValidationFailed([violation])
     headers: dict[str, str] = {}
     telemetry.inject(headers)
     return FinanceEvent(
